@@ -1,0 +1,59 @@
+import protobuf from "protobufjs";
+import descriptor from "./generated/descriptor.json";
+import type { ImageServiceMethods, Messages, RuntimeServiceMethods } from "./generated/cri";
+
+export * from "./generated/cri";
+
+/** A message to be encoded: what is left out has its default value. */
+export type Init<T> = T extends bigint | number | string | boolean | Uint8Array | null | undefined
+  ? T
+  : T extends (infer U)[]
+    ? Init<U>[]
+    : { [K in keyof T]?: Init<T[K]> };
+
+/** Turns one message type into bytes and back. */
+export interface Codec<T> {
+  encode(message: Init<T>): Buffer;
+  /** Every field is there; absent messages are null. Throws RangeError or Error on bytes that are no such message. */
+  decode(bytes: Uint8Array): T;
+}
+
+export interface MethodDescription {
+  name: string;
+  /** As gRPC names it: /runtime.v1.RuntimeService/Version */
+  path: string;
+  request: Codec<unknown>;
+  response: Codec<unknown>;
+  stream: boolean;
+}
+
+export type ServiceMethods = { RuntimeService: RuntimeServiceMethods; ImageService: ImageServiceMethods };
+
+const root = protobuf.Root.fromJSON(descriptor as protobuf.INamespace);
+const codecs = new Map<string, Codec<unknown>>();
+
+/** The codec of a message of runtime.v1, by its name. int64 is bigint on both sides. */
+export function codec<Name extends keyof Messages>(name: Name): Codec<Messages[Name]> {
+  let found = codecs.get(name);
+  if (!found) {
+    const type = root.lookupType(`runtime.v1.${name}`);
+    const options = { longs: BigInt, defaults: true };
+    found = {
+      encode: (message) => type.encode(type.fromObject(message as Record<string, unknown>)).finish() as Buffer,
+      decode: (bytes) => type.toObject(type.decode(bytes), options),
+    };
+    codecs.set(name, found);
+  }
+  return found as Codec<Messages[Name]>;
+}
+
+/** The RPCs of a service in the order of the .proto. */
+export function methodsOf(service: keyof ServiceMethods): MethodDescription[] {
+  return root.lookupService(`runtime.v1.${service}`).methodsArray.map((method) => ({
+    name: method.name,
+    path: `/runtime.v1.${service}/${method.name}`,
+    request: codec(method.requestType as keyof Messages),
+    response: codec(method.responseType as keyof Messages),
+    stream: Boolean(method.responseStream),
+  }));
+}

@@ -1,0 +1,31 @@
+// Two projects: `unit` stands beside its source and needs no root; `integration` uses the real parts.
+const shared = {
+  testEnvironment: "node",
+  transform: {
+    "^.+\\.m?[tj]s$": [
+      "ts-jest",
+      {
+        tsconfig: {
+          module: "commonjs",
+          moduleResolution: "node10",
+          ignoreDeprecations: "6.0",
+          target: "es2024",
+          isolatedModules: true,
+          esModuleInterop: true,
+          resolveJsonModule: true,
+          allowJs: true,
+        },
+        diagnostics: false,
+      },
+    ],
+  },
+  transformIgnorePatterns: ["/node_modules/(?!(toml-eslint-parser|eslint-visitor-keys)/)"],
+  moduleFileExtensions: ["ts", "js", "mjs", "json", "node"],
+  modulePathIgnorePatterns: ["<rootDir>/dist/", "<rootDir>/build/"],
+};
+module.exports = {
+  projects: [
+    { ...shared, displayName: "unit", testMatch: ["<rootDir>/{api,sys,cni,images,oci,cri}/**/*.test.ts"] },
+    { ...shared, displayName: "integration", testMatch: ["<rootDir>/test/integration/**/*.test.ts"] },
+  ],
+};

@@ -1,0 +1,33 @@
+import { messageOf } from "../api/errors";
+
+type Step = { what: string; undo: () => void | Promise<void> };
+
+/**
+ * The way back from a half-done operation. Each step is pushed before what it undoes, must hold when that never
+ * happened, and runs in reverse. A step that fails is reported and does not keep the others from running.
+ */
+export class UndoStack {
+  private steps: Step[] = [];
+
+  push(what: string, undo: () => void | Promise<void>): void {
+    this.steps.push({ what, undo });
+  }
+
+  /** All is well: nothing is to be undone. */
+  clear(): void {
+    this.steps = [];
+  }
+
+  /** Undoes everything; returns what could not be undone, empty where all could. */
+  async unwind(): Promise<string[]> {
+    const failures: string[] = [];
+    for (let step = this.steps.pop(); step; step = this.steps.pop()) {
+      try {
+        await step.undo();
+      } catch (error) {
+        failures.push(`${step.what}: ${messageOf(error)}`);
+      }
+    }
+    return failures;
+  }
+}
