@@ -14,7 +14,6 @@ const moveMount = declareSyscall(429, "int, str, int, str, uint");
 
 const AT_FDCWD = -100;
 const CLOEXEC = 1;
-const FSCONFIG_SET_FLAG = 0;
 const FSCONFIG_SET_STRING = 1;
 const FSCONFIG_CMD_CREATE = 6;
 const MOVE_MOUNT_F_EMPTY_PATH = 4;
@@ -35,8 +34,6 @@ export interface OverlayMount {
   upper?: string;
   work?: string;
   target: string;
-  /** Leave out what overlayfs would sync on unmount and fsync: for layers that a crash may lose. */
-  volatile?: boolean;
 }
 
 /** Mounting, as the rest of the project sees it; `RecordingMounts` stands in for it in unit tests. */
@@ -49,13 +46,12 @@ export interface Mounts {
 }
 
 export class HostMounts implements Mounts {
-  overlay({ lower, upper, work, target, volatile }: OverlayMount): void {
+  overlay({ lower, upper, work, target }: OverlayMount): void {
     // one layer alone cannot be an overlay without an upper directory
     if (lower.length === 1 && !upper) {
       this.bind(lower[0]!, target, { readonly: true });
       return;
     }
-    const options = volatile ? ["volatile"] : [];
     try {
       withFd(check(fsopen("overlay", CLOEXEC), "fsopen", "overlay"), (fd) => {
         const set = (key: string, value: string) =>
@@ -63,7 +59,6 @@ export class HostMounts implements Mounts {
         for (const directory of lower) set("lowerdir+", directory);
         if (upper) set("upperdir", upper);
         if (work) set("workdir", work);
-        for (const flag of options) check(fsconfig(fd, FSCONFIG_SET_FLAG, flag, null, 0), "fsconfig", flag);
         check(fsconfig(fd, FSCONFIG_CMD_CREATE, null, null, 0), "fsconfig", `overlay for ${target}`);
         withFd(check(fsmount(fd, CLOEXEC, 0), "fsmount", target), (mounted) =>
           check(moveMount(mounted, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH), "move_mount", target),
@@ -72,18 +67,17 @@ export class HostMounts implements Mounts {
     } catch (error) {
       // lowerdir+ came with Linux 6.5
       if (errnoOf(error) !== "EINVAL" && errnoOf(error) !== "ENOSYS") throw error;
-      this.overlayByMount2({ lower, upper, work, target, volatile });
+      this.overlayByMount2({ lower, upper, work, target });
     }
   }
 
   /** mount(2) takes one page of options, so the layers go by short links where they would not fit. */
-  private overlayByMount2({ lower, upper, work, target, volatile }: OverlayMount): void {
+  private overlayByMount2({ lower, upper, work, target }: OverlayMount): void {
     const text = (layers: string[]) =>
       [
         `lowerdir=${layers.join(":")}`,
         ...(upper ? [`upperdir=${upper}`] : []),
         ...(work ? [`workdir=${work}`] : []),
-        ...(volatile ? ["volatile"] : []),
       ].join(",");
     if (Buffer.byteLength(text(lower)) < 4000) {
       check(mount("overlay", target, "overlay", 0, text(lower)), "mount", `overlay on ${target}`);
