@@ -1,6 +1,6 @@
 import protobuf from "protobufjs";
 import descriptor from "./generated/descriptor.json";
-import type { ImageServiceMethods, Messages, RuntimeServiceMethods } from "./generated/cri";
+import type { BerthMethods, ImageServiceMethods, Messages, RuntimeServiceMethods } from "./generated/cri";
 
 export * from "./generated/cri";
 
@@ -27,16 +27,20 @@ export interface MethodDescription {
   stream: boolean;
 }
 
-export type ServiceMethods = { RuntimeService: RuntimeServiceMethods; ImageService: ImageServiceMethods };
+export type ServiceMethods = {
+  RuntimeService: RuntimeServiceMethods;
+  ImageService: ImageServiceMethods;
+  Berth: BerthMethods;
+};
 
 const root = protobuf.Root.fromJSON(descriptor as protobuf.INamespace);
 const codecs = new Map<string, Codec<unknown>>();
 
-/** The codec of a message of runtime.v1, by its name. int64 is bigint on both sides. */
+/** The codec of a message by its name. int64 is bigint on both sides. */
 export function codec<Name extends keyof Messages>(name: Name): Codec<Messages[Name]> {
   let found = codecs.get(name);
   if (!found) {
-    const type = root.lookupType(`runtime.v1.${name}`);
+    const type = root.lookupType(name);
     const options = { longs: BigInt, defaults: true };
     found = {
       encode: (message) => type.encode(type.fromObject(message as Record<string, unknown>)).finish() as Buffer,
@@ -49,9 +53,10 @@ export function codec<Name extends keyof Messages>(name: Name): Codec<Messages[N
 
 /** The RPCs of a service in the order of the .proto. */
 export function methodsOf(service: keyof ServiceMethods): MethodDescription[] {
-  return root.lookupService(`runtime.v1.${service}`).methodsArray.map((method) => ({
+  const found = root.lookupService(service);
+  return found.methodsArray.map((method) => ({
     name: method.name,
-    path: `/runtime.v1.${service}/${method.name}`,
+    path: `/${found.fullName.slice(1)}/${method.name}`,
     request: codec(method.requestType as keyof Messages),
     response: codec(method.responseType as keyof Messages),
     stream: Boolean(method.responseStream),

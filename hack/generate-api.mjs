@@ -11,9 +11,10 @@ const api = path.join(path.dirname(fileURLToPath(import.meta.url)), "../api");
 const out = path.join(api, "generated");
 const root = new protobuf.Root();
 root.resolvePath = (_from, target) => path.join(api, "proto", path.basename(target));
-root.loadSync(["runtime_service.proto", "image_service.proto"]);
+root.loadSync(["runtime_service.proto", "image_service.proto", "berth.proto"]);
 root.resolveAll();
-const v1 = root.lookup("runtime.v1");
+const packages = [root.lookup("runtime.v1"), root.lookup("berth.v1")];
+const objects = packages.flatMap((each) => each.nestedArray);
 
 const scalars = {
   double: "number",
@@ -26,7 +27,7 @@ const scalars = {
   string: "string",
   bytes: "Uint8Array",
 };
-const typeName = (t) => (t.parent === v1 ? t.name : `${t.parent.name}_${t.name}`);
+const typeName = (t) => (packages.includes(t.parent) ? t.name : `${t.parent.name}_${t.name}`);
 function fieldType(field) {
   const base = field.resolvedType ? typeName(field.resolvedType) : scalars[field.type];
   if (field.map) return `Record<string, ${base}>`;
@@ -46,12 +47,11 @@ function emit(object) {
     lines.push("}", "");
   }
 }
-for (const object of v1.nestedArray) emit(object);
+for (const object of objects) emit(object);
 lines.push("/** Every message by its name. */", "export interface Messages {");
-for (const object of v1.nestedArray)
-  if (object instanceof protobuf.Type) lines.push(`  ${object.name}: ${object.name};`);
+for (const object of objects) if (object instanceof protobuf.Type) lines.push(`  ${object.name}: ${object.name};`);
 lines.push("}", "");
-for (const service of v1.nestedArray.filter((o) => o instanceof protobuf.Service)) {
+for (const service of objects.filter((o) => o instanceof protobuf.Service)) {
   lines.push(`export interface ${service.name}Methods {`);
   for (const m of service.methodsArray)
     lines.push(

@@ -13,7 +13,7 @@ export interface MountEntry {
   superOptions: string[];
 }
 
-const unescape = (text: string) =>
+const unescapeOctal = (text: string) =>
   text.replace(/\\([0-7]{3})/g, (_, octal) => String.fromCharCode(Number.parseInt(octal, 8)));
 
 /** Every mount of this process, in the order of mounting (proc_pid_mountinfo(5)). */
@@ -26,12 +26,12 @@ export function parseMountInfoLine(line: string): MountEntry {
   const left = before.split(" ");
   const right = after.split(" ");
   return {
-    root: unescape(left[3] ?? ""),
-    mountPoint: unescape(left[4] ?? ""),
+    root: unescapeOctal(left[3] ?? ""),
+    mountPoint: unescapeOctal(left[4] ?? ""),
     options: (left[5] ?? "").split(","),
     propagation: left.slice(6),
     type: right[0] ?? "",
-    source: unescape(right[1] ?? ""),
+    source: unescapeOctal(right[1] ?? ""),
     superOptions: (right[2] ?? "").split(","),
   };
 }

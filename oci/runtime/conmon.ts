@@ -1,0 +1,150 @@
+import fs from "node:fs";
+import path from "node:path";
+import { BerthError } from "../../api/errors";
+import { pipeFromChild, readAll, spawnProcess } from "../../sys/spawn";
+
+export interface MonitorRequest {
+  /** conmon's own binary. */
+  conmon: string;
+  id: string;
+  /** Holds config.json; the monitor's files (pid, conmon.pid, ctl, attach, oom) come here too. */
+  bundle: string;
+  runtime: { path: string; args: string[] };
+  /** Absolute, or undefined for no log. */
+  logPath: string | undefined;
+  /** -1 for no limit; conmon truncates the log there. */
+  logSizeMaxBytes: number;
+  /** Where the exit code is left under the container's ID. */
+  exitDirectory: string;
+  terminal: boolean;
+  /** Keep a stdin open. */
+  stdin: boolean;
+  systemdCgroup: boolean;
+  timeoutMs: number;
+}
+
+/**
+ * Starts a monitor, which makes the container by `runtime create` and stays as its parent (conmon(8)). Returns once
+ * the container is made, with the number of its first process. The container's own complaint is the error's message.
+ */
+export async function createUnderMonitor(request: MonitorRequest): Promise<{ pid: number }> {
+  const { bundle, id } = request;
+  const args = [
+    "--api-version",
+    "1",
+    "-b",
+    bundle,
+    "-c",
+    id,
+    "-u",
+    id,
+    "-n",
+    id,
+    "-r",
+    request.runtime.path,
+    ...request.runtime.args.flatMap((arg) => ["--runtime-arg", arg]),
+    "-p",
+    path.join(bundle, "pid"),
+    "-P",
+    path.join(bundle, "conmon.pid"),
+    "-l",
+    request.logPath ? `k8s-file:${request.logPath}` : "none",
+    "--exit-dir",
+    request.exitDirectory,
+    "--persist-dir",
+    bundle,
+    "--socket-dir-path",
+    bundle,
+    "--full-attach",
+    "--no-sync-log",
+    "--log-level",
+    "warn",
+    ...(request.logSizeMaxBytes > 0 ? ["--log-size-max", String(request.logSizeMaxBytes)] : []),
+    ...(request.terminal ? ["-t"] : []),
+    ...(request.stdin ? ["-i"] : []),
+    ...(request.systemdCgroup ? ["-s"] : []),
+  ]; // prettier-ignore
+  const sync = pipeFromChild();
+  const complaint = pipeFromChild();
+  let monitor: ReturnType<typeof spawnProcess>;
+  try {
+    monitor = spawnProcess({
+      file: request.conmon,
+      args,
+      cwd: bundle,
+      env: { PATH: process.env["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin", _OCI_SYNCPIPE: "3" },
+      fds: { 2: complaint.child, 3: sync.child },
+    });
+  } catch (error) {
+    sync.stream.destroy();
+    complaint.stream.destroy();
+    throw error;
+  } finally {
+    fs.closeSync(sync.child);
+    fs.closeSync(complaint.child);
+  }
+  const stderr = readAll(complaint.stream, 64 << 10);
+  // conmon forks and its first process ends; that must not make this wait
+  monitor.exited.catch(() => {});
+  try {
+    const line = await readLine(sync.stream, request.timeoutMs);
+    if (line === undefined) {
+      const said = (await stderr).trim().slice(-2000);
+      throw new BerthError(
+        "Internal",
+        `the container monitor ended before the container was made${said ? `: ${said}` : ""}`,
+      );
+    }
+    const answer = JSON.parse(line) as { data: number; message?: string };
+    if (answer.data <= 0) throw new BerthError("Internal", (answer.message ?? "no reason given").trim());
+    return { pid: answer.data };
+  } finally {
+    sync.stream.destroy();
+    complaint.stream.destroy();
+  }
+}
+
+/** The first line, undefined where the stream ends before one. */
+function readLine(stream: NodeJS.ReadableStream, timeoutMs: number): Promise<string | undefined> {
+  return new Promise((resolve, reject) => {
+    let text = "";
+    const timer = setTimeout(() => {
+      reject(
+        new BerthError("DeadlineExceeded", `the OCI runtime did not make the container within ${timeoutMs / 1000} s`),
+      );
+    }, timeoutMs);
+    const done = (line: string | undefined) => {
+      clearTimeout(timer);
+      resolve(line);
+    };
+    stream.on("data", (chunk: Buffer) => {
+      text += chunk.toString("utf8");
+      const end = text.indexOf("\n");
+      if (end >= 0) done(text.slice(0, end));
+      else if (text.length > 1 << 20) done(undefined);
+    });
+    stream.on("error", () => done(undefined));
+    stream.on("close", () => done(undefined));
+  });
+}
+
+/** Tells a monitor to open its log anew, after the old file was moved away. */
+export async function reopenLog(bundle: string): Promise<void> {
+  await writeControl(bundle, "2 0 0\n");
+}
+
+/** Sets the size of a container's terminal. */
+export async function resizeTerminal(bundle: string, size: { rows: number; columns: number }): Promise<void> {
+  await writeControl(bundle, `1 ${size.rows} ${size.columns}\n`);
+}
+
+async function writeControl(bundle: string, command: string): Promise<void> {
+  // without a reader the FIFO must not block this process
+  const flags = fs.constants.O_WRONLY | fs.constants.O_NONBLOCK;
+  const handle = await fs.promises.open(path.join(bundle, "ctl"), flags);
+  try {
+    await handle.write(command);
+  } finally {
+    await handle.close();
+  }
+}

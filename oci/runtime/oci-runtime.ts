@@ -1,0 +1,236 @@
+import { randomBytes } from "node:crypto";
+import fs from "node:fs";
+import path from "node:path";
+import { BerthError, type ErrorCode } from "../../api/errors";
+import { type Child, pipeFromChild, type RunResult, runProcess, spawnProcess } from "../../sys/spawn";
+import { createUnderMonitor } from "./conmon";
+
+export interface RuntimeOptions {
+  /** The runtime handler's name. */
+  name: string;
+  /** The binary, absolute. */
+  path: string;
+  /** crun and runc differ in a few words. */
+  flavor: "crun" | "runc";
+  /** The directory that the runtime keeps its own state in. */
+  root: string;
+  conmon: string;
+  exitDirectory: string;
+  systemdCgroup: boolean;
+  logSizeMaxBytes: number;
+  timeoutMs: number;
+}
+
+export interface CreateRequest {
+  id: string;
+  bundle: string;
+  logPath: string | undefined;
+  terminal: boolean;
+  stdin: boolean;
+}
+
+export interface ExecRequest {
+  id: string;
+  /** The `process` object of the runtime spec. */
+  process: object;
+  /** 0 for no limit. */
+  timeoutMs: number;
+  /** The most bytes of stdout and stderr together. */
+  limitBytes: number;
+  /** For the files that the runtime reads and writes; removed after. */
+  scratchDirectory: string;
+}
+
+export interface ExecResult {
+  stdout: Buffer;
+  stderr: Buffer;
+  exitCode: number;
+}
+
+/** Drives one OCI runtime (runtime spec, runtime.md#operations), crun or runc, through its command line. */
+export class OciRuntime {
+  constructor(readonly options: RuntimeOptions) {}
+
+  get name(): string {
+    return this.options.name;
+  }
+
+  private get globalArgs(): string[] {
+    return [`--root=${this.options.root}`, ...(this.options.systemdCgroup ? ["--systemd-cgroup"] : [])];
+  }
+
+  /** Makes a container under a monitor of its own; it does not run yet. Gives the number of its first process. */
+  async create(request: CreateRequest): Promise<{ pid: number }> {
+    const { options } = this;
+    return createUnderMonitor({
+      ...request,
+      conmon: options.conmon,
+      runtime: { path: options.path, args: [`--root=${options.root}`] },
+      exitDirectory: options.exitDirectory,
+      systemdCgroup: options.systemdCgroup,
+      logSizeMaxBytes: options.logSizeMaxBytes,
+      timeoutMs: options.timeoutMs,
+    });
+  }
+
+  /** Lets a made container run. */
+  async start(id: string): Promise<void> {
+    await this.call("start", ["start", id]);
+  }
+
+  /** Removes a container from the runtime, by force, its cgroup included. Succeeds where there is none. */
+  async delete(id: string): Promise<void> {
+    const result = await this.run(["delete", "--force", id]);
+    if (result.code !== 0 && !isUnknown(result.stderr)) throw this.failure("delete", result);
+  }
+
+  /** Changes limits in place; `resources` is the runtime spec's `linux.resources`. */
+  async update(id: string, resources: object, scratchDirectory: string): Promise<void> {
+    const file = path.join(scratchDirectory, `update-${randomBytes(6).toString("hex")}.json`);
+    try {
+      fs.writeFileSync(file, JSON.stringify(resources), { mode: 0o600 });
+      await this.call("update", ["update", "--resources", file, id]);
+    } finally {
+      fs.rmSync(file, { force: true });
+    }
+  }
+
+  /** The IDs of the containers that the runtime knows. */
+  async list(): Promise<string[]> {
+    try {
+      return (await fs.promises.readdir(this.options.root)).filter((name) => /^[0-9a-f]{64}$/.test(name));
+    } catch {
+      return [];
+    }
+  }
+
+  /**
+   * Runs a command in a running container to its end. DeadlineExceeded past the time limit and ResourceExhausted past
+   * the output limit, the command's process group killed in both cases; NotFound where there is no such command.
+   */
+  async exec(request: ExecRequest): Promise<ExecResult> {
+    const tag = randomBytes(6).toString("hex");
+    const processFile = path.join(request.scratchDirectory, `exec-${tag}.json`);
+    const pidFile = path.join(request.scratchDirectory, `exec-${tag}.pid`);
+    const out = pipeFromChild();
+    const err = pipeFromChild();
+    let child: Child;
+    try {
+      fs.writeFileSync(processFile, JSON.stringify(request.process), { mode: 0o600 });
+      child = spawnProcess({
+        file: this.options.path,
+        args: [...this.globalArgs, "exec", "--process", processFile, "--pid-file", pidFile, request.id],
+        env: runtimeEnvironment(),
+        fds: { 1: out.child, 2: err.child },
+      });
+    } catch (error) {
+      out.stream.destroy();
+      err.stream.destroy();
+      fs.rmSync(processFile, { force: true });
+      throw error;
+    } finally {
+      fs.closeSync(out.child);
+      fs.closeSync(err.child);
+    }
+    let stopped: BerthError | undefined;
+    const stop = (code: ErrorCode, message: string) => {
+      if (stopped) return;
+      stopped = new BerthError(code, message);
+      killExec(child.pid, pidFile);
+      // a process that has left the group may hold the pipes for ever
+      out.stream.destroy();
+      err.stream.destroy();
+    };
+    const timer =
+      request.timeoutMs > 0
+        ? setTimeout(
+            () => stop("DeadlineExceeded", `command timed out after ${request.timeoutMs / 1000} s`),
+            request.timeoutMs,
+          )
+        : undefined;
+    try {
+      let left = request.limitBytes;
+      const collect = (stream: NodeJS.ReadableStream & { destroy(): void }) => {
+        const chunks: Buffer[] = [];
+        stream.on("data", (chunk: Buffer) => {
+          left -= chunk.length;
+          if (left < 0)
+            stop("ResourceExhausted", `the command printed more than ${request.limitBytes} bytes and was killed`);
+          else chunks.push(chunk);
+        });
+        stream.on("error", () => {});
+        return new Promise<Buffer>((resolve) => stream.on("close", () => resolve(Buffer.concat(chunks))));
+      };
+      const [stdout, stderr, exit] = await Promise.all([collect(out.stream), collect(err.stream), child.exited]);
+      if (stopped) throw stopped;
+      // without a pid file the runtime itself has failed: what it says is no output of the command
+      if (exit.code !== 0 && !fs.existsSync(pidFile)) throw execFailure(stderr.toString("utf8"));
+      return { stdout, stderr, exitCode: exit.code };
+    } finally {
+      clearTimeout(timer);
+      fs.rmSync(processFile, { force: true });
+      fs.rmSync(pidFile, { force: true });
+    }
+  }
+
+  private run(args: string[]): Promise<RunResult> {
+    return runProcess({
+      file: this.options.path,
+      args: [...this.globalArgs, ...args],
+      env: runtimeEnvironment(),
+      timeoutMs: this.options.timeoutMs,
+    });
+  }
+
+  private async call(what: string, args: string[]): Promise<void> {
+    const result = await this.run(args);
+    if (result.code !== 0) throw this.failure(what, result);
+  }
+
+  private failure(what: string, result: RunResult): BerthError {
+    const said = runtimeMessage(result.stderr || result.stdout);
+    return new BerthError("Internal", `${this.options.name} ${what} failed: ${said || `exit code ${result.code}`}`);
+  }
+}
+
+/** crun and runc need no more than this; nothing of the daemon's environment is for them. */
+function runtimeEnvironment(): Record<string, string> {
+  return { PATH: process.env["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin" };
+}
+
+const isUnknown = (stderr: string) => /does not exist|No such file or directory|not found/i.test(stderr);
+
+/** The last thing a runtime says is the reason; runc writes it as logrus fields, crun with a time before it. */
+export function runtimeMessage(stderr: string): string {
+  const last = stderr.trim().split("\n").at(-1) ?? "";
+  const logged = /level=(?:error|fatal) msg="((?:[^"\\]|\\.)*)"/.exec(last);
+  const text = logged ? logged[1]!.replace(/\\(.)/g, "$1") : last.replace(/^\d{4}-\d\d-\d\dT[\d:.]+Z: /, "");
+  return text.slice(0, 2000);
+}
+
+function execFailure(stderr: string): BerthError {
+  const said = runtimeMessage(stderr);
+  const code = /executable file|no such file/i.test(said) ? "NotFound" : "Internal";
+  return new BerthError(code, `exec failed: ${said || "the runtime gave no reason"}`);
+}
+
+/** Ends a command by its process group, and the runtime that waits for it. */
+function killExec(runtimePid: number, pidFile: string): void {
+  const kill = (pid: number) => {
+    try {
+      process.kill(pid, "SIGKILL");
+    } catch {
+      // gone
+    }
+  };
+  try {
+    const pid = Number(fs.readFileSync(pidFile, "utf8"));
+    if (pid > 1) {
+      kill(-pid);
+      kill(pid);
+    }
+  } catch {
+    // it never came to run
+  }
+  kill(-runtimePid);
+}

@@ -1,0 +1,212 @@
+import fs from "node:fs";
+import path from "node:path";
+import { readMountInfo } from "./mount-info";
+import { errnoOf } from "./libc";
+
+export type CgroupVersion = "v1" | "hybrid" | "v2";
+
+/** Where the hierarchies of this machine are mounted. */
+export interface CgroupLayout {
+  /** hybrid: version 1 with an empty version 2 hierarchy beside it. */
+  version: CgroupVersion;
+  /** Mount point of the version 2 hierarchy; on v1 undefined. */
+  unified: string | undefined;
+  /** Mount point of each version 1 controller, such as "memory". */
+  controllers: Map<string, string>;
+}
+
+/** The cgroups of one process: path by controller on version 1, under "" on version 2 (cgroups(7), /proc/PID/cgroup). */
+export type CgroupPaths = Record<string, string>;
+
+export function detectCgroups(mounts = readMountInfo()): CgroupLayout {
+  const controllers = new Map<string, string>();
+  let unified: string | undefined;
+  const kinds = new Set([
+    "cpu",
+    "cpuacct",
+    "cpuset",
+    "memory",
+    "devices",
+    "freezer",
+    "blkio",
+    "pids",
+    "hugetlb",
+    "net_cls",
+    "net_prio",
+    "perf_event",
+    "rdma",
+    "misc",
+  ]);
+  for (const mount of mounts) {
+    if (mount.type === "cgroup2") unified ??= mount.mountPoint;
+    else if (mount.type === "cgroup") {
+      for (const option of mount.superOptions) {
+        if (kinds.has(option) && !controllers.has(option)) controllers.set(option, mount.mountPoint);
+        else if (option.startsWith("name=") && !controllers.has(option)) controllers.set(option, mount.mountPoint);
+      }
+    }
+  }
+  const version = controllers.size === 0 ? "v2" : unified ? "hybrid" : "v1";
+  return { version, unified, controllers };
+}
+
+/** The cgroups that a process is in. Empty where it is gone. */
+export function cgroupsOf(pid: number): CgroupPaths {
+  const paths: CgroupPaths = {};
+  try {
+    for (const line of fs.readFileSync(`/proc/${pid}/cgroup`, "utf8").trim().split("\n")) {
+      const [, names = "", ...rest] = line.split(":");
+      for (const name of names.split(",")) paths[name] = rest.join(":");
+    }
+  } catch (error) {
+    if (errnoOf(error) !== "ENOENT" && errnoOf(error) !== "ESRCH") throw error;
+  }
+  return paths;
+}
+
+export class Cgroups {
+  constructor(readonly layout: CgroupLayout = detectCgroups()) {}
+
+  get version(): CgroupVersion {
+    return this.layout.version;
+  }
+
+  /** The directory of one cgroup in the hierarchy that has `controller`; undefined where there is none. */
+  directory(controller: string, cgroup: string): string | undefined {
+    const mount = this.version === "v2" ? this.layout.unified : this.layout.controllers.get(controller);
+    return mount && path.join(mount, cgroup);
+  }
+
+  /** Every hierarchy's directory for `cgroup`. */
+  private directories(cgroup: string): string[] {
+    const mounts = new Set([
+      ...this.layout.controllers.values(),
+      ...(this.layout.unified ? [this.layout.unified] : []),
+    ]);
+    return [...mounts].map((mount) => path.join(mount, cgroup));
+  }
+
+  /**
+   * Makes `cgroup` (absolute within the hierarchies) wherever it is missing. On version 2 the parents hand their
+   * controllers down. Returns those of its parents and itself that were not there before, outermost first.
+   */
+  ensure(cgroup: string): string[] {
+    const made: string[] = [];
+    const parts = cgroup.split("/").filter(Boolean);
+    parts.forEach((_, index) => {
+      const each = `/${parts.slice(0, index + 1).join("/")}`;
+      for (const directory of this.directories(each)) {
+        if (!fs.existsSync(path.dirname(directory)) || fs.existsSync(directory)) continue;
+        if (this.version === "v2") handDownControllers(path.dirname(directory));
+        fs.mkdirSync(directory);
+        if (!made.includes(each)) made.push(each);
+        inheritCpuset(directory);
+      }
+    });
+    return made;
+  }
+
+  /** Removes cgroups that are empty, innermost first; those that are not, or are gone, are left. */
+  removeEmpty(cgroups: string[]): void {
+    for (const cgroup of [...cgroups].reverse()) {
+      for (const directory of this.directories(cgroup)) {
+        try {
+          fs.rmdirSync(directory);
+        } catch {
+          // someone else uses it, or it is gone
+        }
+      }
+    }
+  }
+
+  /** Puts a process into a cgroup of every hierarchy. */
+  join(cgroup: string, pid: number): void {
+    for (const directory of this.directories(cgroup)) {
+      if (fs.existsSync(directory)) fs.writeFileSync(path.join(directory, "cgroup.procs"), String(pid));
+    }
+  }
+
+  /** Ends every process of a cgroup, those of cgroups inside it too. Returns once none is left or after `timeoutMs`. */
+  async kill(paths: CgroupPaths, timeoutMs = 10_000): Promise<void> {
+    const directory = this.version === "v2" ? this.ofPaths("", paths) : this.ofPaths("pids", paths);
+    if (!directory || !fs.existsSync(directory)) return;
+    const killFile = path.join(directory, "cgroup.kill");
+    const until = performance.now() + timeoutMs;
+    for (let round = 0; performance.now() < until; round++) {
+      const pids = processesBelow(directory);
+      if (pids.length === 0) return;
+      if (fs.existsSync(killFile)) fs.writeFileSync(killFile, "1");
+      else {
+        for (const pid of pids) {
+          try {
+            process.kill(pid, "SIGKILL");
+          } catch {
+            // gone meanwhile
+          }
+        }
+      }
+      await new Promise((resolve) => setTimeout(resolve, Math.min(50, 2 << round)));
+    }
+  }
+
+  /** How often the kernel has killed for lack of memory in this cgroup; 0 where it can't be read. */
+  oomKills(paths: CgroupPaths): number {
+    const [controller, file] = this.version === "v2" ? ["", "memory.events"] : ["memory", "memory.oom_control"];
+    const directory = this.ofPaths(controller, paths);
+    if (!directory) return 0;
+    try {
+      return Number(/^oom_kill (\d+)$/m.exec(fs.readFileSync(path.join(directory, file), "utf8"))?.[1] ?? 0);
+    } catch {
+      return 0;
+    }
+  }
+
+  /** The directory of a controller for what cgroupsOf() gave. */
+  ofPaths(controller: string, paths: CgroupPaths): string | undefined {
+    const cgroup = paths[this.version === "v2" ? "" : controller];
+    // the root cgroup is never a container's
+    if (cgroup === undefined || cgroup === "/" || cgroup.includes("..")) return undefined;
+    return this.directory(controller, cgroup);
+  }
+}
+
+function handDownControllers(directory: string): void {
+  const available = fs.readFileSync(path.join(directory, "cgroup.controllers"), "utf8").trim().split(" ");
+  for (const controller of available.filter(Boolean)) {
+    try {
+      fs.writeFileSync(path.join(directory, "cgroup.subtree_control"), `+${controller}`);
+    } catch {
+      // one that can't be handed down (such as cpu under realtime processes) must not keep the others back
+    }
+  }
+}
+
+/** A version 1 cpuset without CPUs takes no process. */
+function inheritCpuset(directory: string): void {
+  for (const name of ["cpuset.cpus", "cpuset.mems"]) {
+    const file = path.join(directory, name);
+    try {
+      if (fs.readFileSync(file, "utf8").trim() === "") {
+        fs.writeFileSync(file, fs.readFileSync(path.join(path.dirname(directory), name), "utf8"));
+      }
+    } catch {
+      // no cpuset hierarchy
+    }
+  }
+}
+
+function processesBelow(directory: string): number[] {
+  const pids: number[] = [];
+  const visit = (each: string) => {
+    try {
+      for (const line of fs.readFileSync(path.join(each, "cgroup.procs"), "utf8").split("\n"))
+        if (line) pids.push(Number(line));
+      for (const entry of fs.readdirSync(each, { withFileTypes: true }))
+        if (entry.isDirectory()) visit(path.join(each, entry.name));
+    } catch {
+      // removed while we looked
+    }
+  };
+  visit(directory);
+  return pids;
+}

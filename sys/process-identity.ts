@@ -1,0 +1,48 @@
+import fs from "node:fs";
+
+/** A process that can't be taken for a later one with the same number. */
+export interface ProcessIdentity {
+  pid: number;
+  /** Clock ticks since boot (proc_pid_stat(5), field 22), decimal. */
+  startTime: string;
+}
+
+interface ProcessStat {
+  state: string;
+  startTime: string;
+}
+
+function readStat(pid: number): ProcessStat | undefined {
+  try {
+    const text = fs.readFileSync(`/proc/${pid}/stat`, "latin1");
+    // the name in parentheses may hold anything, so count from its end
+    const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+    return { state: fields[0]!, startTime: fields[19]! };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Who `pid` is now; undefined where there is no such process. */
+export function identify(pid: number): ProcessIdentity | undefined {
+  const stat = readStat(pid);
+  return stat && { pid, startTime: stat.startTime };
+}
+
+/** Whether it is still there and runs; a zombie does not. */
+export function isAlive({ pid, startTime }: ProcessIdentity): boolean {
+  const stat = readStat(pid);
+  return stat !== undefined && stat.startTime === startTime && stat.state !== "Z" && stat.state !== "X";
+}
+
+/** Sends a signal to that process and no other; false where it is gone. */
+export function signalProcess(identity: ProcessIdentity, signal: number): boolean {
+  if (!isAlive(identity)) return false;
+  try {
+    process.kill(identity.pid, signal);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ESRCH") return false;
+    throw error;
+  }
+}
