@@ -1,0 +1,66 @@
+import { status } from "@grpc/grpc-js";
+import type { Logger } from "../log";
+import type { RpcMetrics } from "./rpc-metrics";
+import { statusName, statusOf } from "./status-code";
+
+export interface CallContext {
+  /** Aborted when the client gives up or its deadline passes. */
+  signal: AbortSignal;
+}
+
+interface Observed {
+  /** As gRPC names it: runtime.v1.RuntimeService */
+  service: string;
+  method: string;
+  request: unknown;
+}
+
+/** Asked too often to be told of at the usual level. */
+const quiet = /^(Version|Status|RuntimeConfig|List|ImageStatus|ImageFsInfo|ContainerSt|PodSandboxSt)/;
+
+/**
+ * What happens around every RPC, once: the log line, the metrics, and the map from errors to gRPC's codes. Throws an
+ * object in the shape of grpc-js's ServiceError.
+ */
+export class Interceptor {
+  constructor(private readonly modules: { log: Logger; metrics: RpcMetrics }) {}
+
+  async around<T>(call: Observed, work: () => Promise<T>): Promise<T> {
+    const { log, metrics } = this.modules;
+    const start = performance.now();
+    metrics.started(call.service, call.method);
+    const end = (code: status, error?: string) => {
+      const seconds = (performance.now() - start) / 1000;
+      metrics.handled({ service: call.service, method: call.method, code: statusName(code), seconds });
+      const fields = { ...subjectOf(call.request), ms: Math.round(seconds * 1e4) / 10, code: statusName(code), error };
+      if (error !== undefined && code !== status.NOT_FOUND) log.warn(call.method, fields);
+      else if (quiet.test(call.method)) log.debug(call.method, fields);
+      else log.info(call.method, fields);
+    };
+    try {
+      const result = await work();
+      end(status.OK);
+      return result;
+    } catch (error) {
+      const { code, details } = statusOf(error);
+      end(code, details);
+      if (code === status.INTERNAL && error instanceof Error) log.debug(error.stack ?? error.message);
+      throw Object.assign(new Error(details), { code, details });
+    }
+  }
+}
+
+/** What a request is about, for the log line; never a configuration as a whole, which may hold secrets. */
+function subjectOf(request: unknown): Record<string, string> {
+  const fields: Record<string, string> = {};
+  const { podSandboxId, containerId, image, config } = request as Record<string, unknown>;
+  if (typeof podSandboxId === "string") fields["sandbox"] = podSandboxId.slice(0, 13);
+  if (typeof containerId === "string") fields["container"] = containerId.slice(0, 13);
+  const name = typeof image === "string" ? image : (image as { image?: unknown } | null)?.image;
+  if (typeof name === "string") fields["image"] = withoutUserInfo(name);
+  const metadata = (config as { metadata?: { name?: string; namespace?: string } | null } | null)?.metadata;
+  if (metadata?.name) fields["name"] = metadata.namespace ? `${metadata.namespace}/${metadata.name}` : metadata.name;
+  return fields;
+}
+
+const withoutUserInfo = (reference: string) => reference.replace(/^[^/@]*:[^/@]*@/, "");

@@ -1,0 +1,92 @@
+import type { ContainerId, ImageId, SandboxId } from "../../api/ids";
+import { codec, type ContainerConfig, ContainerState, type LinuxContainerResources } from "../../api/messages";
+import type { CgroupPaths } from "../../sys/cgroups";
+import type { ProcessIdentity } from "../../sys/process-identity";
+
+/** What is kept of a container on disk. */
+export interface ContainerRecord {
+  version: number;
+  id: ContainerId;
+  sandboxId: SandboxId;
+  /** The ContainerConfig of the request, encoded, in base64. */
+  config: string;
+  /** The LinuxContainerResources in force, encoded, in base64. */
+  resources: string;
+  /** The runtime handler that it was made with. */
+  handler: string;
+  image: { id: ImageId; name: string; digest: string };
+  user: { uid: number; gid: number; additionalGids: number[] };
+  /** The kernel's number of the signal that asks it to stop. */
+  stopSignal: number;
+  /** Absolute; "" for no log. */
+  logPath: string;
+  process: ProcessIdentity | undefined;
+  monitor: ProcessIdentity | undefined;
+  cgroups: CgroupPaths;
+  createdAtNs: string;
+  startedAtNs?: string;
+  exit?: ContainerExit;
+}
+
+export interface ContainerExit {
+  finishedAtNs: string;
+  code: number;
+  /** Completed, Error, OOMKilled, StartError or Unknown. */
+  reason: string;
+  message: string;
+}
+
+/**
+ * A container in memory. Its state is never set, it follows from what has happened:
+ *
+ *     CREATED --start--> RUNNING --exit--> EXITED
+ *        \---------start fails, or exit-----/
+ */
+export class Container {
+  readonly config: ContainerConfig;
+  private waiters: (() => void)[] = [];
+  /** Ends when the container's process has ended and the runtime has forgotten it. */
+  cleanUp: Promise<void> | undefined;
+
+  constructor(public record: ContainerRecord) {
+    this.config = codec("ContainerConfig").decode(Buffer.from(record.config, "base64"));
+  }
+
+  get id(): ContainerId {
+    return this.record.id;
+  }
+
+  get state(): ContainerState {
+    if (this.record.exit) return ContainerState.CONTAINER_EXITED;
+    return this.record.startedAtNs ? ContainerState.CONTAINER_RUNNING : ContainerState.CONTAINER_CREATED;
+  }
+
+  get isRunning(): boolean {
+    return this.state === ContainerState.CONTAINER_RUNNING;
+  }
+
+  get resources(): LinuxContainerResources {
+    return codec("LinuxContainerResources").decode(Buffer.from(this.record.resources, "base64"));
+  }
+
+  /** Resolves once it has exited, or after `timeoutMs`; true where it has exited. */
+  async waitForExit(timeoutMs: number): Promise<boolean> {
+    if (this.record.exit) return true;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, Math.min(timeoutMs, 2 ** 31 - 1));
+      this.waiters.push(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+    return this.record.exit !== undefined;
+  }
+
+  /** To be called once `record.exit` is set. */
+  wakeWaiters(): void {
+    for (const wake of this.waiters.splice(0)) wake();
+  }
+}
+
+export const containerName = (config: ContainerConfig, sandboxId: SandboxId) =>
+  [config.metadata?.name ?? "", sandboxId, config.metadata?.attempt ?? 0].join("_");

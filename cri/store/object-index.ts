@@ -1,0 +1,41 @@
+import { BerthError } from "../../api/errors";
+
+/** Objects by ID, found by any beginning of the ID that only one has, as containerd and Docker do. */
+export class ObjectIndex<T extends { readonly id: string }> {
+  private readonly objects = new Map<string, T>();
+
+  constructor(private readonly kind: string) {}
+
+  set(object: T): void {
+    this.objects.set(object.id, object);
+  }
+
+  delete(id: string): void {
+    this.objects.delete(id);
+  }
+
+  /** In the order of creation. */
+  list(): T[] {
+    return [...this.objects.values()];
+  }
+
+  /** Undefined where there is none. Throws InvalidArgument for an empty ID or a beginning that several have. */
+  find(idOrPrefix: string): T | undefined {
+    const exact = this.objects.get(idOrPrefix);
+    if (exact) return exact;
+    if (idOrPrefix === "") throw new BerthError("InvalidArgument", `the ${this.kind} ID is empty`);
+    if (idOrPrefix.length >= 64) return undefined;
+    const matches = this.list().filter((object) => object.id.startsWith(idOrPrefix));
+    if (matches.length > 1) {
+      throw new BerthError("InvalidArgument", `several ${this.kind}s have an ID that starts with "${idOrPrefix}"`);
+    }
+    return matches[0];
+  }
+
+  /** Throws NotFound where there is none. */
+  get(idOrPrefix: string): T {
+    const found = this.find(idOrPrefix);
+    if (!found) throw new BerthError("NotFound", `${this.kind} "${idOrPrefix.slice(0, 100)}" not found`);
+    return found;
+  }
+}

@@ -1,0 +1,54 @@
+import type { SandboxId } from "../../api/ids";
+import { codec, type PodSandboxConfig, PodSandboxState } from "../../api/messages";
+import type { ProcessIdentity } from "../../sys/process-identity";
+
+/** What is kept of a sandbox on disk. */
+export interface SandboxRecord {
+  version: number;
+  id: SandboxId;
+  /** The PodSandboxConfig of the request, encoded, in base64. */
+  config: string;
+  /** As requested; "" is the default handler. */
+  handler: string;
+  createdAtNs: string;
+  /** creating: an operation that has not ended, to be undone after a crash. */
+  phase: "creating" | "ready" | "stopped";
+  /** Files that hold the namespaces; what is absent is the host's, or the container's own. */
+  namespaces: { net?: string; ipc?: string; uts?: string; pid?: string };
+  /** Process 1 of a shared PID namespace. */
+  holder?: ProcessIdentity;
+  ips: string[];
+  /** cgroups that were made for it, outermost first. */
+  madeCgroups: string[];
+}
+
+/** A sandbox in memory: the record, and what is read out of it once. */
+export class Sandbox {
+  readonly config: PodSandboxConfig;
+
+  constructor(public record: SandboxRecord) {
+    this.config = codec("PodSandboxConfig").decode(Buffer.from(record.config, "base64"));
+  }
+
+  get id(): SandboxId {
+    return this.record.id;
+  }
+
+  get state(): PodSandboxState {
+    return this.record.phase === "ready" ? PodSandboxState.SANDBOX_READY : PodSandboxState.SANDBOX_NOTREADY;
+  }
+
+  get isReady(): boolean {
+    return this.record.phase === "ready";
+  }
+
+  /** What the kubelet knows it by; unique among all sandboxes. */
+  get name(): string {
+    return sandboxName(this.config);
+  }
+}
+
+export function sandboxName(config: PodSandboxConfig): string {
+  const { name = "", namespace = "", uid = "", attempt = 0 } = config.metadata ?? {};
+  return [name, namespace, uid, attempt].join("_");
+}

@@ -1,0 +1,64 @@
+import type { ContainerId, SandboxId } from "../../api/ids";
+import type { StatePaths } from "../state-paths";
+import { Container, type ContainerRecord } from "./container";
+import { ObjectIndex } from "./object-index";
+import { type LoadedRecords, RecordFiles } from "./record-files";
+import { Reservations } from "./reservations";
+import { Sandbox, type SandboxRecord } from "./sandbox";
+
+/**
+ * The one owner of what sandboxes and containers there are. What changes is on disk before the call returns.
+ */
+export class Store {
+  readonly sandboxes = new ObjectIndex<Sandbox>("sandbox");
+  readonly containers = new ObjectIndex<Container>("container");
+  readonly sandboxNames = new Reservations<SandboxId>();
+  readonly containerNames = new Reservations<ContainerId>();
+  private readonly sandboxFiles: RecordFiles<SandboxRecord>;
+  private readonly containerFiles: RecordFiles<ContainerRecord>;
+
+  constructor(paths: StatePaths) {
+    this.sandboxFiles = new RecordFiles(paths.sandboxes, "sandbox.json");
+    this.containerFiles = new RecordFiles(paths.containers, "container.json");
+  }
+
+  /** Writes a record without showing the object: for what is not whole yet. */
+  writeSandbox(record: SandboxRecord): void {
+    this.sandboxFiles.write(record);
+  }
+
+  /** Shows a sandbox from now on. */
+  addSandbox(record: SandboxRecord): Sandbox {
+    this.sandboxFiles.write(record);
+    const sandbox = new Sandbox(record);
+    this.sandboxes.set(sandbox);
+    return sandbox;
+  }
+
+  updateSandbox(sandbox: Sandbox, change: Partial<SandboxRecord>): void {
+    const record = { ...sandbox.record, ...change };
+    this.sandboxFiles.write(record);
+    sandbox.record = record;
+  }
+
+  addContainer(record: ContainerRecord): Container {
+    this.containerFiles.write(record);
+    const container = new Container(record);
+    this.containers.set(container);
+    return container;
+  }
+
+  updateContainer(container: Container, change: Partial<ContainerRecord>): void {
+    const record = { ...container.record, ...change };
+    this.containerFiles.write(record);
+    container.record = record;
+  }
+
+  containersOf(sandboxId: SandboxId): Container[] {
+    return this.containers.list().filter((container) => container.record.sandboxId === sandboxId);
+  }
+
+  load(): { sandboxes: LoadedRecords<SandboxRecord>; containers: LoadedRecords<ContainerRecord> } {
+    return { sandboxes: this.sandboxFiles.load(), containers: this.containerFiles.load() };
+  }
+}
