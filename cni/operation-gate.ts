@@ -4,24 +4,22 @@
  */
 export class OperationGate {
   private readonly running = new Set<Promise<void>>();
-  private alone: Promise<void> = Promise.resolve();
+  /** The last of those that are alone or wait to be; settles with it and never rejects. */
+  private alone: Promise<void> | undefined;
 
   async shared<T>(work: () => Promise<T>): Promise<T> {
-    for (let seen: Promise<void> | undefined; seen !== this.alone; ) {
-      seen = this.alone;
-      await seen;
-    }
+    while (this.alone) await this.alone;
     return this.track(work);
   }
 
   async exclusive<T>(work: () => Promise<T>): Promise<T> {
-    const before = this.alone;
-    const result = (async () => {
-      await before;
-      await Promise.all(this.running);
-      return work();
-    })();
-    this.alone = settled(result);
+    // From here on no shared work starts, so that these are all that are to be waited for.
+    const before = [this.alone, ...this.running];
+    const result = Promise.all(before).then(work);
+    const done = settled(result).then(() => {
+      if (this.alone === done) this.alone = undefined;
+    });
+    this.alone = done;
     return result;
   }
 
