@@ -1,0 +1,91 @@
+import { Worker } from "node:worker_threads";
+import { BerthError } from "../../api/errors";
+import type { Digest } from "../../api/ids";
+import { Limiter } from "../../sys/limiter";
+import type { Applied } from "./apply";
+import { type ApplyMode, NeedsParents } from "./directories";
+import type { Job, JobResult, UnpackLimits } from "./job";
+
+export interface UnpackerOptions {
+  /** The compiled images/unpack/worker.ts. */
+  workerScript: string;
+  /** Layers that are unpacked at once. */
+  maxWorkers: number;
+}
+
+export interface UnpackRequest {
+  /** The layer's blob: a tar, plain or compressed by gzip or zstd. */
+  blob: string;
+  /** An existing directory, which takes the layer's files. */
+  tree: string;
+  mode: ApplyMode;
+  diffId: Digest;
+  limits: UnpackLimits;
+  signal?: AbortSignal;
+}
+
+/** V8's heap of one worker: what is remembered of a layer's directories must fit. */
+const heapMegabytes = 512;
+
+/** Runs unpacking jobs in threads of their own, which end with the job. */
+export class Unpacker {
+  private readonly limiter: Limiter;
+
+  constructor(private readonly options: UnpackerOptions) {
+    this.limiter = new Limiter(options.maxWorkers);
+  }
+
+  /**
+   * Applies a layer to a tree, whose files a failure leaves half done. Throws InvalidArgument where the layer is
+   * damaged or hostile, ResourceExhausted where a limit or the disk is, NeedsParents in mode `alone`, Cancelled.
+   */
+  async apply({ signal, ...request }: UnpackRequest): Promise<Applied> {
+    const result = await this.limiter.run(() => this.run({ kind: "apply", ...request }, signal));
+    if (result.kind !== "applied") throw unexpected(result);
+    return result.applied;
+  }
+
+  /** Waits until all that was written to the file system of `directory` is on disk. */
+  async sync(directory: string): Promise<void> {
+    const result = await this.run({ kind: "sync", directory });
+    if (result.kind !== "synced") throw unexpected(result);
+  }
+
+  private run(job: Job, signal?: AbortSignal): Promise<JobResult> {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) {
+        reject(new BerthError("Cancelled", "unpacking was cancelled"));
+        return;
+      }
+      const worker = new Worker(this.options.workerScript, {
+        workerData: job,
+        resourceLimits: { maxOldGenerationSizeMb: heapMegabytes },
+        execArgv: [],
+      });
+      let settle = (): void => reject(new BerthError("Internal", "the unpacking thread ended without an answer"));
+      const stop = () => {
+        settle = () => reject(new BerthError("Cancelled", "unpacking was cancelled"));
+        void worker.terminate();
+      };
+      signal?.addEventListener("abort", stop);
+      worker.once("message", (result: JobResult) => {
+        settle = () => (result.kind === "needs parents" ? reject(new NeedsParents(result.reason)) : resolve(result));
+      });
+      worker.once("error", (error: NodeJS.ErrnoException) => {
+        const full = error.code === "ERR_WORKER_OUT_OF_MEMORY";
+        const code = full ? "ResourceExhausted" : "Internal";
+        settle = () => reject(new BerthError(code, `unpacking failed: ${error.message}`, { cause: error }));
+      });
+      // its files are closed only when it has ended
+      worker.once("exit", () => {
+        signal?.removeEventListener("abort", stop);
+        settle();
+      });
+    });
+  }
+}
+
+function unexpected(result: JobResult): BerthError {
+  if (result.kind !== "failed") return new BerthError("Internal", `an unpacking thread answered "${result.kind}"`);
+  return new BerthError(result.code, result.message, { hint: result.hint });
+}

@@ -1,0 +1,72 @@
+import { createHash } from "node:crypto";
+import fs from "node:fs";
+import { parentPort, workerData } from "node:worker_threads";
+import { BerthError, codeOf, messageOf } from "../../api/errors";
+import { confineThread } from "../../sys/chroot";
+import { errnoOf } from "../../sys/libc";
+import { syncFilesystem } from "../../sys/sync-filesystem";
+import { type Applied, LayerWriter, WhiteoutRemover } from "./apply";
+import { decompressed } from "./decompress";
+import { Directories, NeedsParents } from "./directories";
+import type { Job, JobResult } from "./job";
+import type { TarSink } from "./tar-entry";
+import { TarReader } from "./tar-reader";
+
+/**
+ * The entry point of an unpacking thread: does one job and ends. The thread's root becomes the layer's tree before the
+ * first entry is read, and all calls that take a path are synchronous, so that they run on this thread.
+ */
+async function run(job: Job): Promise<JobResult> {
+  if (job.kind === "sync") {
+    syncFilesystem(job.directory);
+    return { kind: "synced" };
+  }
+  return { kind: "applied", applied: await apply(job) };
+}
+
+async function apply(job: Job & { kind: "apply" }): Promise<Applied> {
+  const blob = fs.openSync(job.blob, "r");
+  confineThread(job.tree);
+  const directories = new Directories("", job.mode);
+  const writer = new LayerWriter(directories, job.mode);
+  try {
+    if (job.mode === "merged") await readLayer(blob, job, new WhiteoutRemover(directories));
+    await readLayer(blob, job, writer);
+    return writer.finish();
+  } finally {
+    writer.close();
+    fs.closeSync(blob);
+  }
+}
+
+/** One pass over the layer: inflates on libuv's threads while this one hashes and writes. */
+async function readLayer(blob: number, { diffId, limits }: Job & { kind: "apply" }, sink: TarSink): Promise<void> {
+  const hash = createHash("sha256");
+  const reader = new TarReader(sink, limits.mostEntries);
+  let total = 0;
+  for await (const bytes of decompressed(blob)) {
+    total += bytes.length;
+    if (total > limits.mostBytes) {
+      throw new BerthError("ResourceExhausted", `the layer unpacks to more than ${limits.mostBytes} bytes`, {
+        hint: "its compressed size promises less; is it an image that you trust?",
+      });
+    }
+    hash.update(bytes);
+    reader.write(bytes);
+  }
+  reader.end();
+  const digest = `sha256:${hash.digest("hex")}`;
+  if (digest !== diffId) throw new BerthError("InvalidArgument", `the layer's tar is ${digest}, not ${diffId}`);
+}
+
+function failure(error: unknown): JobResult {
+  if (error instanceof NeedsParents) return { kind: "needs parents", reason: error.message };
+  // what the file system cannot hold, such as a name of 300 bytes, is the layer's fault
+  const impossible = /^(ENAMETOOLONG|EINVAL|ELOOP|ENOTDIR|EPERM|EMLINK)$/.test(errnoOf(error) ?? "");
+  const hint = error instanceof BerthError ? error.hint : undefined;
+  return { kind: "failed", code: impossible ? "InvalidArgument" : codeOf(error), message: messageOf(error), hint };
+}
+
+run(workerData as Job)
+  .catch(failure)
+  .then((result) => parentPort?.postMessage(result));
