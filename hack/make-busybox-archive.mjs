@@ -2,8 +2,8 @@
 // Writes an OCI archive of an image of Debian's busybox-static, for want of a registry.
 // usage: hack/make-busybox-archive.mjs OUT.tar [NAME]
 import fs from "node:fs";
-import { busyboxEntries, SHELL } from "./images/busybox.mjs";
-import { makeImage, makeLayer, ociArchive } from "./images/image.mjs";
+import { busyboxEntries, SHELL } from "./images/busybox.cjs";
+import { makeImage, makeLayer, ociArchive } from "./images/image.cjs";
 
 const [out, name = "docker.io/library/busybox:latest"] = process.argv.slice(2);
 if (!out) {

@@ -5,7 +5,7 @@
 import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { critestImages } from "./images/critest.mjs";
-import { pushImage } from "./images/push.mjs";
+import { pushImage } from "./images/push.cjs";
 
 const registry = process.argv[2]?.replace(/\/+$/, "");
 if (!registry?.startsWith("http")) {

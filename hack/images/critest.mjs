@@ -4,8 +4,8 @@ import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { busyboxEntries, PATH, SHELL } from "./busybox.mjs";
-import { makeImage, makeIndex, makeLayer } from "./image.mjs";
+import { busyboxEntries, PATH, SHELL } from "./busybox.cjs";
+import { makeImage, makeIndex, makeLayer } from "./image.cjs";
 
 const SOURCES = fileURLToPath(new URL("../../test/images", import.meta.url));
 const E2E = "e2e-test-images";
@@ -28,8 +28,7 @@ function compile(name) {
 /** Every directory above the paths, parents first. */
 function parents(paths) {
   const all = new Set();
-  for (const one of paths)
-    for (let up = path.dirname(one); up !== "."; up = path.dirname(up)) all.add(up);
+  for (const one of paths) for (let up = path.dirname(one); up !== "."; up = path.dirname(up)) all.add(up);
   return [...all].sort();
 }
 

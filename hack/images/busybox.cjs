@@ -1,6 +1,6 @@
 // The file system of a busybox image, from one static binary.
-import { execFileSync } from "node:child_process";
-import fs from "node:fs";
+const { execFileSync } = require("node:child_process");
+const fs = require("node:fs");
 
 const PASSWD = `root:x:0:0:root:/root:/bin/sh
 daemon:x:1:1:daemon:/usr/sbin:/bin/false
@@ -15,12 +15,25 @@ www-data:x:33:
 users:x:100:
 nogroup:x:65534:
 `;
-const DIRECTORIES = ["bin", "dev", "etc", "home", "proc", "root", "sys", "usr", "usr/bin", "usr/sbin", "var", "var/www"];
+const DIRECTORIES = [
+  "bin",
+  "dev",
+  "etc",
+  "home",
+  "proc",
+  "root",
+  "sys",
+  "usr",
+  "usr/bin",
+  "usr/sbin",
+  "var",
+  "var/www",
+];
 
-export const PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-export const SHELL = { Env: [PATH], Cmd: ["sh"] };
+const PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+const SHELL = { Env: [PATH], Cmd: ["sh"] };
 
-export function busyboxEntries(binary) {
+function busyboxEntries(binary) {
   const applets = execFileSync(binary, ["--list"], { encoding: "utf8" }).split("\n").filter(Boolean);
   return [
     ...DIRECTORIES.map((path) => ({ path, type: "dir" })),
@@ -35,3 +48,5 @@ export function busyboxEntries(binary) {
     { path: "etc/group", body: GROUP },
   ];
 }
+
+module.exports = { PATH, SHELL, busyboxEntries };

@@ -1,7 +1,7 @@
 // Images of the OCI image spec and of docker's schema 2, made in memory.
-import { createHash } from "node:crypto";
-import zlib from "node:zlib";
-import { tar } from "./tar.mjs";
+const { createHash } = require("node:crypto");
+const zlib = require("node:zlib");
+const { tar } = require("./tar.cjs");
 
 const CREATED = "2023-11-14T22:13:20Z";
 const ARCHITECTURE = process.arch === "x64" ? "amd64" : process.arch;
@@ -33,18 +33,18 @@ const COMPRESS = {
   zstd: (bytes) => zlib.zstdCompressSync(bytes),
 };
 
-export const sha256 = (bytes) => `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+const sha256 = (bytes) => `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
 const blob = (bytes, mediaType) => ({ bytes, mediaType, digest: sha256(bytes), size: bytes.length });
 const json = (value, mediaType) => blob(Buffer.from(JSON.stringify(value)), mediaType);
 const descriptor = ({ mediaType, digest, size }) => ({ mediaType, digest, size });
 
-export function makeLayer(entries, compression = "gzip") {
+function makeLayer(entries, compression = "gzip") {
   const plain = Buffer.isBuffer(entries) ? entries : tar(entries);
   const bytes = COMPRESS[compression](plain);
   return { bytes, compression, diffId: sha256(plain), digest: sha256(bytes), size: bytes.length };
 }
 
-export function makeImage({ layers, config = {}, flavour = "oci", architecture = ARCHITECTURE, variant }) {
+function makeImage({ layers, config = {}, flavour = "oci", architecture = ARCHITECTURE, variant }) {
   const types = MEDIA_TYPES[flavour];
   const platform = { architecture, os: "linux", ...(variant ? { variant } : {}) };
   const configuration = {
@@ -75,7 +75,7 @@ export function makeImage({ layers, config = {}, flavour = "oci", architecture =
   };
 }
 
-export function makeIndex(images) {
+function makeIndex(images) {
   const { flavour } = images[0];
   const types = MEDIA_TYPES[flavour];
   const index = {
@@ -88,7 +88,7 @@ export function makeIndex(images) {
 
 const blobPath = ({ digest }) => `blobs/${digest.replace(":", "/")}`;
 
-export function ociArchive(name, image) {
+function ociArchive(name, image) {
   const contents = [image, ...image.manifests, ...image.blobs];
   const unique = [...new Map(contents.map((one) => [one.digest, one])).values()];
   const index = {
@@ -105,7 +105,7 @@ export function ociArchive(name, image) {
   ]);
 }
 
-export function dockerArchive(name, image) {
+function dockerArchive(name, image) {
   const layerPath = (layer) => `${layer.diffId.slice("sha256:".length)}/layer.tar`;
   const plain = (layer) => (layer.compression === "gzip" ? zlib.gunzipSync(layer.bytes) : layer.bytes);
   const configPath = `${image.config.digest.slice("sha256:".length)}.json`;
@@ -117,3 +117,5 @@ export function dockerArchive(name, image) {
     { path: "manifest.json", body: JSON.stringify(manifest) },
   ]);
 }
+
+module.exports = { sha256, makeLayer, makeImage, makeIndex, ociArchive, dockerArchive };

@@ -8,7 +8,7 @@ async function call(method, url, { body, type, headers = {} } = {}) {
   return answer;
 }
 
-export async function pushImage(registry, repository, tags, image, headers) {
+async function pushImage(registry, repository, tags, image, headers) {
   const base = `${registry}/v2/${repository}`;
   for (const { digest, bytes } of image.blobs) {
     if ((await call("HEAD", `${base}/blobs/${digest}`, { headers })).ok) continue;
@@ -23,3 +23,5 @@ export async function pushImage(registry, repository, tags, image, headers) {
   for (const tag of tags) await put(tag, image);
   return image.digest;
 }
+
+module.exports = { pushImage };

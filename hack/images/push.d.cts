@@ -1,4 +1,4 @@
-import type { Image, Index } from "./image.mjs";
+import type { Image, Index } from "./image.cjs";
 
 /**
  * Pushes an image or index under each of the tags.

@@ -1,4 +1,4 @@
-import type { TarEntry } from "./tar.mjs";
+import type { TarEntry } from "./tar.cjs";
 
 export type Compression = "none" | "gzip" | "zstd";
 export interface Layer {

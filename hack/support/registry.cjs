@@ -1,12 +1,12 @@
 // A registry of one's own: Debian's docker-registry on a loopback port.
-import { spawn } from "node:child_process";
-import fs from "node:fs";
-import net from "node:net";
-import path from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
+const { spawn } = require("node:child_process");
+const fs = require("node:fs");
+const net = require("node:net");
+const path = require("node:path");
+const { setTimeout: sleep } = require("node:timers/promises");
 
 /** A TCP port of the loopback address that nobody listens on now. */
-export function freePort() {
+function freePort() {
   return new Promise((resolve, reject) => {
     const server = net.createServer().on("error", reject);
     server.listen(0, "127.0.0.1", () => {
@@ -25,7 +25,7 @@ async function answers(url) {
 }
 
 /** Ends a child by its pid, softly and then by force. */
-export async function stopChild(child, graceMs = 5000) {
+async function stopChild(child, graceMs = 5000) {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const gone = new Promise((resolve) => child.once("exit", resolve));
   child.kill("SIGTERM");
@@ -34,7 +34,7 @@ export async function stopChild(child, graceMs = 5000) {
   clearTimeout(timer);
 }
 
-export async function startRegistry(directory) {
+async function startRegistry(directory) {
   const port = await freePort();
   const address = `127.0.0.1:${port}`;
   const url = `http://${address}`;
@@ -64,3 +64,5 @@ export async function startRegistry(directory) {
   }
   return { url, address, log, pid: child.pid, stop: () => stopChild(child) };
 }
+
+module.exports = { freePort, stopChild, startRegistry };

@@ -65,13 +65,18 @@ function member(entry) {
   if (records.length > 0) {
     const pax = Buffer.concat(records);
     const paxFields = { ...fields, mode: 0o644, size: pax.length, type: "x", major: 0, minor: 0 };
-    parts.push(header({ ...paxFields, name: Buffer.from("PaxHeaders/entry"), target: Buffer.alloc(0) }), ...padded(pax));
+    parts.push(
+      header({ ...paxFields, name: Buffer.from("PaxHeaders/entry"), target: Buffer.alloc(0) }),
+      ...padded(pax),
+    );
   }
   parts.push(header({ ...fields, name, target, size: body.length % 8 ** 11, type: TYPES[type] }), ...padded(body));
   return parts;
 }
 
 /** A tar archive of the entries in their order. */
-export function tar(entries) {
+function tar(entries) {
   return Buffer.concat([...[...entries].flatMap(member), Buffer.alloc(2 * BLOCK)]);
 }
+
+module.exports = { tar };

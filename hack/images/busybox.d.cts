@@ -1,4 +1,4 @@
-import type { TarEntry } from "./tar.mjs";
+import type { TarEntry } from "./tar.cjs";
 
 export const PATH: string;
 /** An image configuration with a search path that runs a shell. */

@@ -1,0 +1,63 @@
+import fs from "node:fs";
+import {
+  type Daemon,
+  type DaemonSource,
+  environment,
+  layOut,
+  remove,
+  start,
+  stop,
+} from "../../hack/support/daemon.cjs";
+import { temporaryDirectory } from "./unique";
+
+export interface TestDaemon extends Daemon {
+  start(): Promise<void>;
+  /** Ends the daemon alone; pods go on. start() brings it back. */
+  stop(): Promise<void>;
+  /** Kills the daemon as a crash would. */
+  kill(): Promise<void>;
+  readLog(): string;
+  /** The addresses that are taken in its subnet. */
+  allocatedAddresses(): string[];
+  /** Stops it and takes away all that it made, whatever state a failed test left it in. */
+  remove(): Promise<void>;
+}
+
+export { environment };
+
+/** A daemon in a directory of its own, with its own bridge and subnet. It does not run yet. */
+export function testDaemon(source: DaemonSource = {}): TestDaemon {
+  const daemon = layOut(temporaryDirectory(), source) as TestDaemon;
+  const kill = async () => {
+    const { child } = daemon;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = new Promise((resolve) => child.once("exit", resolve));
+    child.kill("SIGKILL");
+    await gone;
+    daemon.child = undefined;
+  };
+  return Object.assign(daemon, {
+    start: () => start(daemon),
+    stop: () => stop(daemon),
+    kill,
+    readLog: () => (fs.existsSync(daemon.log) ? fs.readFileSync(daemon.log, "utf8") : ""),
+    allocatedAddresses() {
+      const directory = `${daemon.ipamDir}/${daemon.network}`;
+      if (!fs.existsSync(directory)) return [];
+      return fs.readdirSync(directory).filter((name) => /^[0-9]/.test(name));
+    },
+    remove: () => remove(daemon),
+  });
+}
+
+/** A daemon that runs. */
+export async function startDaemon(source: DaemonSource = {}): Promise<TestDaemon> {
+  const daemon = testDaemon(source);
+  try {
+    await daemon.start();
+  } catch (error) {
+    await daemon.remove();
+    throw error;
+  }
+  return daemon;
+}
