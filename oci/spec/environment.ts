@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import type { KeyValue } from "../../api/messages";
 import { checkCount, checkNoNul, invalid, quote } from "./check-text";
 
@@ -10,7 +11,6 @@ export interface EnvironmentInput {
 }
 
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
  * The environment of the first process, each key once: the image's entries, CRI's over them in their order, and PATH,
@@ -49,11 +49,8 @@ function checkKey(key: string): string {
   return checkNoNul("the environment variable's name", key);
 }
 
+// config.json is JSON, which has no other bytes
 function decodeValue(key: string, value: Uint8Array): string {
-  try {
-    return checkNoNul("the environment variable", utf8.decode(value));
-  } catch (cause) {
-    if (!(cause instanceof TypeError)) throw cause;
-    throw invalid(`the environment variable ${quote(key)} is not UTF-8`);
-  }
+  if (!isUtf8(value)) throw invalid(`the environment variable ${quote(key)} is not UTF-8`);
+  return checkNoNul("the environment variable", Buffer.from(value).toString("utf8"));
 }

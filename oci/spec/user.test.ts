@@ -1,0 +1,101 @@
+import { execFileSync } from "node:child_process";
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { containerConfig } from "./input.fixture";
+import { imageUser, resolveUser } from "./user";
+
+let root = "";
+beforeEach(() => {
+  root = fs.mkdtempSync(path.join(os.tmpdir(), "berth-user-"));
+  fs.mkdirSync(path.join(root, "etc"));
+  fs.writeFileSync(
+    path.join(root, "etc/passwd"),
+    "root:x:0:0::/:/bin/sh\nbroken\napp:x:1000:1001::/:/bin/sh\n2147483648:x:5:5::/:/\n77:x:6:6::/:/\nmüller:x:9:9::/:/",
+  );
+  fs.writeFileSync(path.join(root, "etc/group"), "app:x:1001:\nwheel:x:50:root,app\nextra:x:60:app\n");
+});
+afterEach(() => fs.rmSync(root, { recursive: true }));
+
+type Context = NonNullable<NonNullable<ReturnType<typeof containerConfig>["linux"]>["securityContext"]>;
+const resolve = (image: string, init: Partial<Context> = {}) =>
+  resolveUser({
+    rootfsPath: root,
+    imageUser: image,
+    securityContext: containerConfig({ linux: { securityContext: init } }).linux!.securityContext,
+  });
+const id = (value: number) => ({ value: BigInt(value) });
+
+describe("resolveUser()", () => {
+  test("is root without any word", () => {
+    expect(resolveUser({ rootfsPath: root, securityContext: null, imageUser: "" })).toEqual({
+      uid: 0,
+      gid: 0,
+      additionalGids: [0, 50],
+      username: "root",
+    });
+  });
+
+  test.each([
+    ["app", 1000, 1001, [50, 60, 1001]],
+    ["1000", 1000, 1001, [50, 60, 1001]],
+    ["app:wheel", 1000, 50, [50, 60]],
+    ["1000:7", 1000, 7, [7, 50, 60]],
+    ["4242", 4242, 0, [0]],
+    ["4242:4243", 4242, 4243, [4243]],
+    ["müller", 9, 9, [9]],
+    ["77", 77, 0, [0]],
+  ])("resolves the image's %s", (user, uid, gid, additionalGids) => {
+    expect(resolve(user)).toMatchObject({ uid, gid, additionalGids });
+  });
+
+  test("prefers the request's user and group", () => {
+    expect(resolve("app:wheel", { runAsUser: id(4242) })).toMatchObject({ uid: 4242, gid: 0, additionalGids: [0] });
+    expect(resolve("", { runAsUsername: "app", runAsGroup: id(8) })).toMatchObject({ uid: 1000, gid: 8 });
+  });
+
+  test("leaves the image's groups out under the policy Strict", () => {
+    expect(resolve("app", { supplementalGroupsPolicy: 1, supplementalGroups: [3n] }).additionalGids).toEqual([3, 1001]);
+    expect(resolve("app", { supplementalGroups: [3n] }).additionalGids).toEqual([3, 50, 60, 1001]);
+  });
+
+  test("never takes a number for a name, and refuses what is out of range", () => {
+    for (const user of ["2147483648", "4294967296", "-1", "a:b:c", "1:2147483648", "app:-1", "none", "app:none"]) {
+      expect(() => resolve(user)).toThrow(expect.objectContaining({ code: "InvalidArgument" }));
+    }
+    expect(() => resolve("", { runAsUser: id(-1) })).toThrow(/not between/);
+    expect(() => resolve("", { runAsUser: id(2 ** 31) })).toThrow(/not between/);
+    expect(() => resolve("", { supplementalGroups: [-1n] })).toThrow(/not between/);
+    expect(() => resolve("", { runAsUsername: "2147483648" })).toThrow(/not between/);
+    expect(() => resolve("", { supplementalGroupsPolicy: 7 })).toThrow(/unknown/);
+  });
+
+  test("refuses a group without a user, whatever the image says", () => {
+    expect(() => resolve("app", { runAsGroup: id(5) })).toThrow(/run_as_group/);
+  });
+
+  test("does without account files, but not with hostile ones", () => {
+    fs.rmSync(path.join(root, "etc/passwd"));
+    fs.rmSync(path.join(root, "etc/group"));
+    expect(resolve("5:6")).toEqual({ uid: 5, gid: 6, additionalGids: [6], username: undefined });
+    execFileSync("mkfifo", [path.join(root, "etc/passwd")]);
+    expect(() => resolve("5")).toThrow(/not a regular file/);
+    fs.rmSync(path.join(root, "etc/passwd"));
+    fs.symlinkSync("/../../../../../etc/passwd", path.join(root, "etc/passwd"));
+    expect(() => resolve("daemon")).toThrow(expect.objectContaining({ code: "InvalidArgument" }));
+    fs.rmSync(path.join(root, "etc/passwd"));
+    fs.writeFileSync(path.join(root, "etc/passwd"), "");
+    fs.truncateSync(path.join(root, "etc/passwd"), 2 ** 30);
+    expect(() => resolve("app")).toThrow(/more than 10485760 bytes/);
+  });
+});
+
+describe("imageUser()", () => {
+  test("tells a uid or a name, never both", () => {
+    expect(imageUser("1000:1000")).toEqual({ uid: 1000n, username: "" });
+    expect(imageUser("app:grp")).toEqual({ username: "app" });
+    expect(imageUser("")).toEqual({ username: "" });
+    expect(imageUser("4294967296")).toEqual({ username: "4294967296" });
+  });
+});
