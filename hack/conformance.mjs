@@ -79,6 +79,12 @@ function removePods(daemon) {
   }
 }
 
+/** The line of gomega's report that says what happened. */
+const gist = (reason) =>
+  (reason.split("\n").find((line) => !/^\s*$|^Unexpected error:|^\s*<.*>: *$/.test(line)) ?? reason)
+    .trim()
+    .slice(0, 300);
+
 function summarise(specs, log) {
   const of = (status) => specs.filter((spec) => spec.status === status);
   const count = (list) => Object.groupBy(list, (spec) => spec.reason || "no reason given");
@@ -93,10 +99,10 @@ function summarise(specs, log) {
     failed: of("failed").length,
     skipped: of("skipped").length,
     skippedBecause: Object.fromEntries(reasons),
-    failures: of("failed").map(({ name, reason }) => ({ name, reason })),
+    failures: of("failed").map(({ name, reason }) => ({ name, reason: gist(reason) })),
   };
   fs.writeFileSync(path.join(OUT, "summary.json"), `${JSON.stringify(summary, null, 2)}\n`);
-  for (const { name, reason } of summary.failures) console.log(`failed: ${name}\n        ${reason.split("\n")[0]}`);
+  for (const { name, reason } of summary.failures) console.log(`failed: ${name}\n        ${reason}`);
   console.log("\n| critest | specs |\n|---|---|");
   for (const status of ["passed", "failed", "skipped"]) console.log(`| ${status} | ${summary[status]} |`);
   for (const [reason, number] of reasons) console.log(`| skipped: ${reason} | ${number} |`);
