@@ -1,6 +1,6 @@
 // Two projects: `unit` stands beside its source and needs no root; `integration` uses the real parts.
 const shared = {
-  testEnvironment: "node",
+  testEnvironment: "<rootDir>/test/environment.cjs",
   transform: {
     "^.+\\.m?[tj]s$": [
       "ts-jest",

@@ -28,8 +28,8 @@ export interface PinRequest {
   directory: string;
   types: Exclude<NamespaceType, "pid">[];
   hostname?: string;
-  /** By name with dots, set inside the new namespaces. */
-  sysctls?: Record<string, string>;
+  /** Files below /proc/sys, written inside the new namespaces. */
+  sysctls?: { file: string; value: string }[];
 }
 
 /** Making and entering namespaces; `RecordingNamespaces` stands in for it in unit tests. */
@@ -47,8 +47,6 @@ export interface Namespaces {
   isPinned(file: string): boolean;
   /** Runs `work` (synchronous, to its last byte) in the namespace that `file` holds. */
   inside<T>(file: string, type: NamespaceType, work: () => T): T;
-  /** Runs `spawn` (synchronous); the process that it starts becomes process 1 of a new PID namespace. */
-  withNewPidNamespace<T>(spawn: () => T): T;
 }
 
 /**
@@ -65,7 +63,7 @@ export class HostNamespaces implements Namespaces {
         check(unshare(flags), "unshare");
         if (types.includes("uts") && hostname) check(sethostname(hostname, Buffer.byteLength(hostname)), "sethostname");
         if (types.includes("net")) setUpNetwork();
-        for (const [name, value] of Object.entries(sysctls ?? {})) writeSysctl(name, value);
+        for (const { file, value } of sysctls ?? []) fs.writeFileSync(path.join("/proc/sys", file), value);
         for (const type of types) {
           const file = path.join(directory, type);
           pinned.push(file);
@@ -113,13 +111,6 @@ export class HostNamespaces implements Namespaces {
       }),
     );
   }
-
-  withNewPidNamespace<T>(spawn: () => T): T {
-    return away(["pid"], () => {
-      check(unshare(cloneFlags.pid), "unshare", "pid");
-      return spawn();
-    });
-  }
 }
 
 /** Runs `work`, which may change this thread's namespaces of `types`, and comes back. */
@@ -166,10 +157,6 @@ function setUpNetwork(): void {
   }
 }
 
-function writeSysctl(name: string, value: string): void {
-  fs.writeFileSync(`/proc/sys/${name.replaceAll(".", "/")}`, value);
-}
-
 /** Writes down what would have been done; namespaces are files with nothing in them. */
 export class RecordingNamespaces implements Namespaces {
   readonly calls: string[] = [];
@@ -192,9 +179,5 @@ export class RecordingNamespaces implements Namespaces {
   inside<T>(file: string, _type: NamespaceType, work: () => T): T {
     this.calls.push(`inside ${file}`);
     return work();
-  }
-  withNewPidNamespace<T>(spawn: () => T): T {
-    this.calls.push("new pid namespace");
-    return spawn();
   }
 }

@@ -13,6 +13,7 @@ const actionsOpen = declare(
 );
 const actionsDup2 = declare("int posix_spawn_file_actions_adddup2(void *actions, int from, int to)");
 const actionsChdir = declare("int posix_spawn_file_actions_addchdir_np(void *actions, const char *path)");
+const actionsCloseFrom = declare("int posix_spawn_file_actions_addclosefrom_np(void *actions, int from)");
 const actionsDestroy = declare("int posix_spawn_file_actions_destroy(void *actions)");
 const attributesInit = declare("int posix_spawnattr_init(void *attributes)");
 const attributesFlags = declare("int posix_spawnattr_setflags(void *attributes, short flags)");
@@ -86,6 +87,8 @@ export function spawnProcess({ file, args, env, cwd, fds = {} }: SpawnRequest): 
     // a source that lies where another is to go would be overwritten first: the caller's numbers are all above
     for (const number of [0, 1, 2]) if (fds[number] === undefined) actionsOpen(actions, number, "/dev/null", O_RDWR, 0);
     for (const [number, from] of Object.entries(fds)) actionsDup2(actions, from, Number(number));
+    // what this process itself was started with may lack close-on-exec
+    actionsCloseFrom(actions, Math.max(2, ...Object.keys(fds).map(Number)) + 1);
     const pid = [0];
     const environment = Object.entries(env).map(([name, value]) => `${name}=${value}`);
     const result = posixSpawn(

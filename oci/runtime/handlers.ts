@@ -3,6 +3,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { BerthError, messageOf } from "../../api/errors";
 import { findProgram, runProcess } from "../../sys/spawn";
+import { readFeatures } from "./features";
 import { OciRuntime, runtimeMessage } from "./oci-runtime";
 
 export interface HandlerOptions {
@@ -35,13 +36,13 @@ export class RuntimeHandlers {
     const conmon = findProgram(options.conmon);
     if (!conmon) throw missing("conmon", options.conmon, "conmon");
     const byName = new Map<string, OciRuntime>();
-    const add = (name: string, binary: string) => {
+    const add = async (name: string, binary: string) => {
       const file = findProgram(binary);
       if (!file) return false;
       const root = path.join(options.stateDirectory, name);
       fs.mkdirSync(root, { recursive: true, mode: 0o700 });
-      const flavor = path.basename(fs.realpathSync(file)).includes("crun") ? "crun" : "runc";
-      byName.set(name, new OciRuntime({ ...options, name, path: file, flavor, root, conmon }));
+      const features = await readFeatures(file);
+      byName.set(name, new OciRuntime({ ...options, name, path: file, features, root, conmon }));
       return true;
     };
     for (const [name, { path: binary }] of Object.entries(options.configured)) {
@@ -50,9 +51,9 @@ export class RuntimeHandlers {
           hint: "a RuntimeClass can name lower-case letters, digits, - and . only",
         });
       }
-      if (!add(name, binary || name)) throw missing(`the runtime of handler "${name}"`, binary || name, name);
+      if (!(await add(name, binary || name))) throw missing(`the runtime of handler "${name}"`, binary || name, name);
     }
-    for (const name of ["crun", "runc"]) if (!byName.has(name)) add(name, name);
+    for (const name of ["crun", "runc"]) if (!byName.has(name)) await add(name, name);
     return new RuntimeHandlers(byName, await chooseDefault(options.defaultHandler, byName, warn));
   }
 

@@ -3,17 +3,18 @@ import fs from "node:fs";
 import path from "node:path";
 import { BerthError, type ErrorCode } from "../../api/errors";
 import { type Child, pipeFromChild, type RunResult, runProcess, spawnProcess } from "../../sys/spawn";
+import { encodeSpec } from "../runtime-spec";
 import { createUnderMonitor } from "./conmon";
+import type { RuntimeFeatures } from "./features";
 
 export interface RuntimeOptions {
   /** The runtime handler's name. */
   name: string;
   /** The binary, absolute. */
   path: string;
-  /** crun and runc differ in a few words. */
-  flavor: "crun" | "runc";
   /** The directory that the runtime keeps its own state in. */
   root: string;
+  features: RuntimeFeatures;
   conmon: string;
   exitDirectory: string;
   systemdCgroup: boolean;
@@ -55,6 +56,10 @@ export class OciRuntime {
     return this.options.name;
   }
 
+  get features(): RuntimeFeatures {
+    return this.options.features;
+  }
+
   private get globalArgs(): string[] {
     return [`--root=${this.options.root}`, ...(this.options.systemdCgroup ? ["--systemd-cgroup"] : [])];
   }
@@ -73,6 +78,13 @@ export class OciRuntime {
     });
   }
 
+  /** Makes a container and lets it run with no monitor: for what needs no log and no exit code. Gives its process. */
+  async runDetached(id: string, bundle: string): Promise<number> {
+    const pidFile = path.join(bundle, "pid");
+    await this.call("run", ["run", "--detach", "--bundle", bundle, "--pid-file", pidFile, id]);
+    return Number(fs.readFileSync(pidFile, "utf8"));
+  }
+
   /** Lets a made container run. */
   async start(id: string): Promise<void> {
     await this.call("start", ["start", id]);
@@ -88,7 +100,7 @@ export class OciRuntime {
   async update(id: string, resources: object, scratchDirectory: string): Promise<void> {
     const file = path.join(scratchDirectory, `update-${randomBytes(6).toString("hex")}.json`);
     try {
-      fs.writeFileSync(file, JSON.stringify(resources), { mode: 0o600 });
+      fs.writeFileSync(file, encodeSpec(resources), { mode: 0o600 });
       await this.call("update", ["update", "--resources", file, id]);
     } finally {
       fs.rmSync(file, { force: true });
@@ -116,7 +128,7 @@ export class OciRuntime {
     const err = pipeFromChild();
     let child: Child;
     try {
-      fs.writeFileSync(processFile, JSON.stringify(request.process), { mode: 0o600 });
+      fs.writeFileSync(processFile, encodeSpec(request.process), { mode: 0o600 });
       child = spawnProcess({
         file: this.options.path,
         args: [...this.globalArgs, "exec", "--process", processFile, "--pid-file", pidFile, request.id],

@@ -1,0 +1,89 @@
+import { parseArgs } from "node:util";
+import { BerthError, messageOf } from "../../api/errors";
+import type { Command } from "./command";
+
+/** Loaded only when called for, so that `berth version` does not load a daemon. */
+const commands: Record<string, { summary: string; load: () => Promise<Command> }> = {
+  serve: { summary: "run the daemon", load: async () => (await import("./serve")).serve },
+  run: {
+    summary: "pull an image and run a command in a pod of its own",
+    load: async () => (await import("./run")).run,
+  },
+  ps: { summary: "list containers", load: async () => (await import("./ps")).ps },
+  logs: { summary: "print a container's log", load: async () => (await import("./logs")).logs },
+  exec: { summary: "run a command in a running container", load: async () => (await import("./exec")).exec },
+  rm: { summary: "stop and remove a pod by one of its containers", load: async () => (await import("./rm")).rm },
+  images: { summary: "list images", load: async () => (await import("./images")).images },
+  pull: { summary: "fetch an image from its registry", load: async () => (await import("./pull")).pull },
+  import: {
+    summary: "take images from an OCI or docker archive",
+    load: async () => (await import("./import")).importImages,
+  },
+  export: { summary: "write an image to an OCI archive", load: async () => (await import("./export")).exportImage },
+  config: { summary: "print the configuration: default or dump", load: async () => (await import("./config")).config },
+  version: { summary: "print versions", load: async () => (await import("./version")).version },
+};
+
+function usage(): string {
+  const width = Math.max(...Object.keys(commands).map((name) => name.length));
+  const lines = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`);
+  return `usage: berth COMMAND [OPTIONS]\n\n${lines.join("\n")}\n\nberth COMMAND --help tells a command's options.\n`;
+}
+
+async function main(argv: string[]): Promise<number> {
+  const [name = "", ...rest] = argv;
+  if (name === "" || name === "help" || name === "--help" || name === "-h") {
+    process.stdout.write(usage());
+    return name === "" ? 2 : 0;
+  }
+  const entry = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (!entry) {
+    process.stderr.write(`berth: there is no command "${name}"\n\n${usage()}`);
+    return 2;
+  }
+  const command = await entry.load();
+  const options = { config: { type: "string" }, help: { type: "boolean", short: "h" }, ...command.options } as const;
+  let parsed: ReturnType<typeof parseArgs>;
+  try {
+    parsed = parseArgs({ args: ownArgs(rest, options, command), options, allowPositionals: true, strict: true });
+  } catch (error) {
+    process.stderr.write(`berth ${name}: ${messageOf(error)}\nusage: berth ${command.usage}\n`);
+    return 2;
+  }
+  if (parsed.values["help"]) {
+    process.stdout.write(`usage: berth ${command.usage}\n\n${command.help}\n`);
+    return 0;
+  }
+  return command.run(parsed.values as Record<string, string | boolean | undefined>, parsed.positionals);
+}
+
+/**
+ * For commands that end in somebody else's command line, everything after the first words that are theirs is kept from
+ * being read as options: `berth run IMAGE ls -l`.
+ */
+function ownArgs(args: string[], options: Record<string, { type: string }>, command: Command): string[] {
+  if (command.ownWords === undefined) return args;
+  let words = 0;
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i]!;
+    if (arg === "--") return args;
+    if (arg.startsWith("-")) {
+      const option = arg.startsWith("--")
+        ? arg.slice(2)
+        : Object.entries(options).find(([, o]) => "short" in o && o.short === arg[1])?.[0];
+      if (option && !option.includes("=") && options[option]?.type === "string") i++;
+    } else if (++words === command.ownWords) return [...args.slice(0, i + 1), "--", ...args.slice(i + 1)];
+  }
+  return args;
+}
+
+main(process.argv.slice(2)).then(
+  (code) => {
+    process.exitCode = code;
+  },
+  (error) => {
+    const hint = error instanceof BerthError && error.hint ? `\n  ${error.hint}` : "";
+    process.stderr.write(`berth: ${messageOf(error)}${hint}\n`);
+    process.exitCode = 1;
+  },
+);

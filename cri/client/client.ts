@@ -1,0 +1,96 @@
+import * as grpc from "@grpc/grpc-js";
+import { BerthError } from "../../api/errors";
+import { type Init, type MethodDescription, methodsOf, type ServiceMethods } from "../../api/messages";
+
+type Method<S extends keyof ServiceMethods, M extends keyof ServiceMethods[S]> = ServiceMethods[S][M] extends {
+  request: infer Request;
+  response: infer Response;
+}
+  ? { request: Request; response: Response }
+  : never;
+
+/** Calls a daemon on its socket. */
+export class Client {
+  private readonly client: grpc.Client;
+  private readonly methods = new Map<string, MethodDescription>();
+
+  constructor(private readonly socket: string) {
+    const limit = 16 << 20;
+    this.client = new grpc.Client(`unix:${socket}`, grpc.credentials.createInsecure(), {
+      "grpc.max_receive_message_length": limit,
+      "grpc.max_send_message_length": limit,
+    });
+    for (const service of ["RuntimeService", "ImageService", "Berth"] as const) {
+      for (const method of methodsOf(service)) this.methods.set(method.name, method);
+    }
+  }
+
+  /** A unary call of the RuntimeService. Rejects with what the daemon says. */
+  runtime<M extends keyof ServiceMethods["RuntimeService"] & string>(
+    method: M,
+    request: Init<Method<"RuntimeService", M>["request"]>,
+  ): Promise<Method<"RuntimeService", M>["response"]> {
+    return this.unary(method, request) as Promise<Method<"RuntimeService", M>["response"]>;
+  }
+
+  image<M extends keyof ServiceMethods["ImageService"] & string>(
+    method: M,
+    request: Init<Method<"ImageService", M>["request"]>,
+  ): Promise<Method<"ImageService", M>["response"]> {
+    return this.unary(method, request) as Promise<Method<"ImageService", M>["response"]>;
+  }
+
+  berth<M extends keyof ServiceMethods["Berth"] & string>(
+    method: M,
+    request: Init<Method<"Berth", M>["request"]>,
+  ): Promise<Method<"Berth", M>["response"]> {
+    return this.unary(method, request) as Promise<Method<"Berth", M>["response"]>;
+  }
+
+  private unary(name: string, request: unknown): Promise<unknown> {
+    const method = this.methods.get(name)!;
+    return new Promise((resolve, reject) => {
+      this.client.makeUnaryRequest(
+        method.path,
+        (message: unknown) => method.request.encode(message as never),
+        (bytes) => method.response.decode(bytes),
+        request,
+        (error, response) => (error ? reject(this.explain(error)) : resolve(response)),
+      );
+    });
+  }
+
+  /** A streaming call; `signal` ends it. */
+  async *stream<M extends "Pull">(
+    name: M,
+    request: Init<Method<"Berth", M>["request"]>,
+    signal: AbortSignal,
+  ): AsyncGenerator<Method<"Berth", M>["response"]> {
+    const method = this.methods.get(name)!;
+    const call = this.client.makeServerStreamRequest(
+      method.path,
+      (message: unknown) => method.request.encode(message as never),
+      (bytes) => method.response.decode(bytes),
+      request,
+    );
+    signal.addEventListener("abort", () => call.cancel(), { once: true });
+    try {
+      for await (const message of call) yield message as Method<"Berth", M>["response"];
+    } catch (error) {
+      throw this.explain(error as grpc.ServiceError);
+    }
+  }
+
+  close(): void {
+    this.client.close();
+  }
+
+  private explain(error: grpc.ServiceError): Error {
+    if (error.code === grpc.status.UNAVAILABLE) {
+      return new BerthError("Unavailable", `no daemon answers on ${this.socket}`, {
+        hint: "start one with `berth serve`, or name its configuration with --config",
+      });
+    }
+    return new BerthError("Unknown", error.details || error.message);
+  }
+}

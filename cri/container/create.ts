@@ -1,0 +1,194 @@
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { BerthError, during } from "../../api/errors";
+import { type ContainerId, newContainerId } from "../../api/ids";
+import { codec, type ContainerConfig, type CreateContainerRequest, NamespaceMode } from "../../api/messages";
+import type { ImageRecord } from "../../images/types";
+import { encodeSpec } from "../../oci/runtime-spec";
+import { buildSpec } from "../../oci/spec/build";
+import type { SpecInput } from "../../oci/spec/input";
+import { cgroupsOf } from "../../sys/cgroups";
+import { identify } from "../../sys/process-identity";
+import { UndoStack } from "../../sys/undo";
+import { nowNs } from "../clock";
+import { checkName } from "../sandbox/check-config";
+import { cgroupsPathFor, parentCgroup } from "../sandbox/cgroup-parent";
+import { podFiles } from "../sandbox/pod-files";
+import type { Services } from "../services";
+import { type ContainerRecord, containerName } from "../store/container";
+import { recordVersion } from "../store/record-files";
+import type { Sandbox } from "../store/sandbox";
+import { mountImageVolumes } from "./image-volumes";
+import { prepareLogPath } from "./log-path";
+import { kernelFeatures } from "./kernel-features";
+import { signalNumber, signalOfRequest } from "./signals";
+
+/** Makes a container, or joins who makes it already; a retried request gets the first one's result. */
+export async function createContainer(services: Services, request: CreateContainerRequest): Promise<ContainerId> {
+  const { store } = services;
+  const { config } = request;
+  const sandbox = store.sandboxes.get(request.podSandboxId);
+  if (!config?.metadata) throw new BerthError("InvalidArgument", "the container configuration has no metadata");
+  checkName("metadata.name", config.metadata.name);
+  if (config.metadata.name === "") throw new BerthError("InvalidArgument", "metadata.name must be set");
+  const fingerprint = codec("ContainerConfig").encode(config).toString("base64");
+  return store.containerNames.reserve(containerName(config, sandbox.id), fingerprint, () =>
+    make(services, sandbox, config),
+  );
+}
+
+async function make(services: Services, sandbox: Sandbox, config: ContainerConfig): Promise<ContainerId> {
+  const { paths, store, log } = services;
+  if (!sandbox.isReady) {
+    throw new BerthError("FailedPrecondition", `sandbox ${sandbox.id} is not ready: it has been stopped`);
+  }
+  const image = requestedImage(services, config);
+  const id = newContainerId();
+  const undo = new UndoStack();
+  try {
+    undo.push("the bundle", () => fs.rmSync(paths.container(id), { recursive: true, force: true }));
+    const record = await build(services, { id, sandbox, config, image }, undo);
+    store.addContainer(record);
+    return id;
+  } catch (error) {
+    const failures = await undo.unwind();
+    for (const failure of failures)
+      log.error("a failed container could not be cleaned up whole", { container: id, failure });
+    throw during(`container ${config.metadata?.name}`, error);
+  }
+}
+
+function requestedImage(services: Services, config: ContainerConfig): ImageRecord {
+  const name = config.image?.image ?? "";
+  if (name === "") throw new BerthError("InvalidArgument", "the container configuration names no image");
+  const image = services.images.status(name);
+  if (!image) throw new BerthError("NotFound", `image "${name.slice(0, 300)}" not found`, { hint: "pull it first" });
+  return image;
+}
+
+interface NewContainer {
+  id: ContainerId;
+  sandbox: Sandbox;
+  config: ContainerConfig;
+  image: ImageRecord;
+}
+
+async function build(services: Services, made: NewContainer, undo: UndoStack): Promise<ContainerRecord> {
+  const { id, sandbox, config, image } = made;
+  const { paths, images, runtimes, log } = services;
+  const runtime = runtimes.get(sandbox.record.handler);
+  const bundle = paths.container(id);
+  const rootfs = paths.rootfs(id);
+  fs.mkdirSync(rootfs, { recursive: true, mode: 0o711 });
+  const logPath = prepareLogPath(sandbox.config.logDirectory, config.logPath);
+
+  undo.push("the root filesystem", () => images.releaseRootfs(id, rootfs));
+  await images.mountRootfs({ containerId: id, image: image.id, target: rootfs });
+  const volumesDir = volumesDirectory(services, id);
+  undo.push("the image's volumes", () => fs.rmSync(volumesDir, { recursive: true, force: true }));
+  const imageMounts = await mountImageVolumes(services, { id, config }, undo);
+
+  const input = specInput(services, made, { rootfs, volumesDir, imageMounts });
+  const { spec, user, warnings } = await buildSpec(input);
+  for (const warning of warnings) log.debug(warning, { container: id });
+  fs.writeFileSync(path.join(bundle, "config.json"), encodeSpec(spec), { mode: 0o600 });
+
+  undo.push("the runtime's container", () => runtime.delete(id));
+  const { pid } = await runtime.create({
+    id,
+    bundle,
+    logPath: logPath || undefined,
+    terminal: config.tty,
+    stdin: config.stdin,
+  });
+  const monitorPid = Number(fs.readFileSync(path.join(bundle, "conmon.pid"), "utf8"));
+  return {
+    version: recordVersion,
+    id,
+    sandboxId: sandbox.id,
+    config: codec("ContainerConfig").encode(config).toString("base64"),
+    resources: codec("LinuxContainerResources")
+      .encode(config.linux?.resources ?? {})
+      .toString("base64"),
+    handler: sandbox.record.handler,
+    image: {
+      id: image.id,
+      name: config.image?.userSpecifiedImage || image.tags[0] || config.image!.image,
+      digest: image.digests[0] ?? image.id,
+    },
+    user: { uid: user.uid, gid: user.gid, additionalGids: user.additionalGids },
+    stopSignal:
+      signalOfRequest(config.stopSignal) ?? signalNumber(image.config.StopSignal ?? "") ?? os.constants.signals.SIGTERM,
+    logPath,
+    process: identify(pid),
+    monitor: identify(monitorPid),
+    cgroups: cgroupsOf(pid),
+    createdAtNs: String(nowNs()),
+  };
+}
+
+/** On the disk, not with the state: what an image declares a volume can grow large. */
+export const volumesDirectory = (services: Services, id: ContainerId) => path.join(services.config.root, "volumes", id);
+
+interface SpecPaths {
+  rootfs: string;
+  volumesDir: string;
+  imageMounts: Map<number, string>;
+}
+
+function specInput(services: Services, { id, sandbox, config, image }: NewContainer, at: SpecPaths): SpecInput {
+  const { cgroups, cgroupDriver, daemon, runtimes } = services;
+  const { record } = sandbox;
+  const files = podFiles(services.paths.sandbox(sandbox.id));
+  const parent = parentCgroup(sandbox.config.linux?.cgroupParent ?? "", cgroupDriver);
+  const settings = services.config.runtime;
+  return {
+    containerId: id,
+    sandbox: {
+      id: sandbox.id,
+      config: sandbox.config,
+      namespaces: {
+        network: record.namespaces.net,
+        ipc: record.namespaces.ipc,
+        uts: record.namespaces.uts,
+        pid: record.namespaces.pid,
+      },
+      hostname: sandbox.config.hostname || os.hostname(),
+      hostsPath: files.hosts,
+      resolvConfPath: files.resolvConf,
+      hostnamePath: files.hostname,
+      shmPath: record.namespaces.ipc ? files.shm : undefined,
+      privileged: sandbox.config.linux?.securityContext?.privileged ?? false,
+    },
+    config,
+    image: { id: image.id, name: config.image!.image, config: image.config },
+    rootfsPath: at.rootfs,
+    cgroup: { version: cgroups.version, driver: cgroupDriver, path: cgroupsPathFor(parent, id, cgroupDriver) },
+    defaults: {
+      capabilities: settings.default_capabilities.map((name) => (name.startsWith("CAP_") ? name : `CAP_${name}`)),
+      seccompProfilePath: settings.seccomp_profile || undefined,
+      pidsLimit: settings.pids_limit > 0 ? settings.pids_limit : undefined,
+    },
+    daemon,
+    features: { ...kernelFeatures(), ...runtimes.get(record.handler).features },
+    targetPidPath: targetPidPath(services, config),
+    volumesDir: at.volumesDir,
+    imageMounts: at.imageMounts,
+    allowedAnnotations: settings.handlers[runtimes.get(record.handler).name]?.allowed_annotations ?? [],
+  };
+}
+
+/** The PID namespace of the container that mode TARGET names. */
+function targetPidPath({ store }: Services, config: ContainerConfig): string | undefined {
+  const options = config.linux?.securityContext?.namespaceOptions;
+  if (options?.pid !== NamespaceMode.TARGET) return undefined;
+  const target = store.containers.get(options.targetId);
+  if (!target.isRunning || !target.record.process) {
+    throw new BerthError(
+      "FailedPrecondition",
+      `container ${options.targetId}, whose processes are to be shared, does not run`,
+    );
+  }
+  return `/proc/${target.record.process.pid}/ns/pid`;
+}

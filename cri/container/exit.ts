@@ -1,0 +1,58 @@
+import fs from "node:fs";
+import path from "node:path";
+import { messageOf } from "../../api/errors";
+import type { Services } from "../services";
+import type { Container, ContainerExit } from "../store/container";
+
+/** A container whose end nobody saw, as the kubelet knows it from containerd. */
+export const unknownExit = (message: string, finishedAtNs: string): ContainerExit => ({
+  code: 255,
+  reason: "Unknown",
+  message,
+  finishedAtNs,
+});
+
+/** What the monitor has left of a container's end; undefined where it has left nothing yet. */
+export function readExit(services: Services, container: Container): ContainerExit | undefined {
+  const file = path.join(services.paths.exits, container.id);
+  try {
+    const text = fs.readFileSync(file, "utf8").trim();
+    if (!/^-?\d+$/.test(text)) return undefined;
+    const code = Number(text);
+    const finishedAtNs = String(fs.statSync(file, { bigint: true }).mtimeNs);
+    return { code, reason: reasonOf(services, container, code), message: "", finishedAtNs };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Only a container that died of SIGKILL was killed for its memory; a child that was is its own affair. */
+function reasonOf({ cgroups }: Services, container: Container, code: number): string {
+  if (code === 0) return "Completed";
+  return code === 137 && cgroups.oomKills(container.record.cgroups) > 0 ? "OOMKilled" : "Error";
+}
+
+/**
+ * Keeps how a container ended, once, and clears what it leaves: processes that outlived its first one, its cgroup and
+ * the runtime's record. The container's files stay until it is removed.
+ */
+export async function recordExit(services: Services, container: Container, exit: ContainerExit): Promise<void> {
+  const { store, cgroups, runtimes, log } = services;
+  if (!container.record.exit) {
+    store.updateContainer(container, { exit });
+    container.wakeWaiters();
+  }
+  container.cleanUp ??= (async () => {
+    try {
+      await cgroups.kill(container.record.cgroups);
+      await runtimes.get(container.record.handler).delete(container.id);
+    } catch (error) {
+      container.cleanUp = undefined;
+      log.warn("an ended container could not be cleared away yet", {
+        container: container.id,
+        error: messageOf(error),
+      });
+    }
+  })();
+  await container.cleanUp;
+}

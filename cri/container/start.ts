@@ -1,0 +1,38 @@
+import { BerthError, during, messageOf } from "../../api/errors";
+import { ContainerState } from "../../api/messages";
+import { nowNs } from "../clock";
+import type { Services } from "../services";
+import type { Container } from "../store/container";
+import { recordExit } from "./exit";
+
+/** As containerd reports a container that could not be started. */
+const startErrorCode = 128;
+
+/** Runs what was created. A failure leaves the container EXITED with the reason in its status. */
+export async function startContainer(services: Services, container: Container): Promise<void> {
+  const { store, runtimes, locks } = services;
+  await locks.run(container.id, async () => {
+    if (container.state !== ContainerState.CONTAINER_CREATED) {
+      const state = container.isRunning ? "running already" : "exited";
+      throw new BerthError("FailedPrecondition", `container ${container.id} is ${state}, it can be started only once`);
+    }
+    const sandbox = store.sandboxes.find(container.record.sandboxId);
+    if (!sandbox?.isReady) {
+      throw new BerthError("FailedPrecondition", `container ${container.id} can't start: its sandbox is not ready`);
+    }
+    try {
+      const startedAtNs = String(nowNs());
+      await runtimes.get(container.record.handler).start(container.id);
+      // a short one may have ended by now, and its end must not be overwritten
+      store.updateContainer(container, { startedAtNs });
+    } catch (error) {
+      await recordExit(services, container, {
+        code: startErrorCode,
+        reason: "StartError",
+        message: messageOf(error),
+        finishedAtNs: String(nowNs()),
+      });
+      throw during(`container ${container.id} failed to start`, error);
+    }
+  });
+}

@@ -1,0 +1,75 @@
+import os from "node:os";
+import { ContainerState } from "../../api/messages";
+import { isAlive, signalProcess } from "../../sys/process-identity";
+import { nowNs } from "../clock";
+import type { Services } from "../services";
+import type { Container } from "../store/container";
+import { readExit, recordExit, unknownExit } from "./exit";
+
+/** The longest that a killed container may take to be seen dead before the call fails. */
+const killPatienceMs = 10_000;
+
+/** Stops under way, by container: a later call with less patience shortens the first. */
+const underWay = new WeakMap<Container, { killAtMs: number; shorten: () => void; done: Promise<void> }>();
+
+/**
+ * Asks a container to end, and ends it when `timeoutMs` is over (at once for 0). Does nothing for one that is not
+ * running; one that was never started is cleared away as well, since its process waits in the sandbox.
+ */
+export async function stopContainer(services: Services, container: Container, timeoutMs: number): Promise<void> {
+  if (container.state === ContainerState.CONTAINER_EXITED) {
+    await container.cleanUp;
+    return;
+  }
+  const killAtMs = performance.now() + timeoutMs;
+  const running = underWay.get(container);
+  if (running) {
+    if (killAtMs < running.killAtMs) {
+      running.killAtMs = killAtMs;
+      running.shorten();
+    }
+    return running.done;
+  }
+  const stop = { killAtMs, shorten: () => {}, done: Promise.resolve() };
+  underWay.set(container, stop);
+  stop.done = carryOut(services, container, stop).finally(() => underWay.delete(container));
+  return stop.done;
+}
+
+async function carryOut(
+  services: Services,
+  container: Container,
+  stop: { killAtMs: number; shorten: () => void },
+): Promise<void> {
+  const { record } = container;
+  if (!record.process) return;
+  if (stop.killAtMs > performance.now() && container.isRunning) {
+    signalProcess(record.process, record.stopSignal);
+    while (!container.record.exit && stop.killAtMs > performance.now() && isAlive(record.process)) {
+      const shortened = new Promise<void>((resolve) => {
+        stop.shorten = resolve;
+      });
+      // the look at the process is for a monitor that died and will tell nothing
+      await Promise.race([container.waitForExit(Math.min(stop.killAtMs - performance.now(), 1000)), shortened]);
+    }
+  }
+  await endProcess(services, container);
+}
+
+/** SIGKILL, and the wait for the monitor's word; where that does not come, what is known is kept. */
+async function endProcess(services: Services, container: Container): Promise<void> {
+  const process = container.record.process!;
+  const until = performance.now() + killPatienceMs;
+  while (!container.record.exit) {
+    signalProcess(process, os.constants.signals.SIGKILL);
+    if (await container.waitForExit(50)) break;
+    const exit = readExit(services, container);
+    if (exit) await recordExit(services, container, exit);
+    else if (!isAlive(process) && !(container.record.monitor && isAlive(container.record.monitor))) {
+      await recordExit(services, container, unknownExit("the container's monitor is gone", String(nowNs())));
+    } else if (performance.now() > until) {
+      throw new Error(`container ${container.id} does not end: process ${process.pid} outlives SIGKILL`);
+    }
+  }
+  await container.cleanUp;
+}

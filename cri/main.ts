@@ -1,0 +1,139 @@
+import fs from "node:fs";
+import path from "node:path";
+import { collectDefaultMetrics, Registry } from "prom-client";
+import type { Config } from "../api/config/schema";
+import { Networks } from "../cni/networks";
+import { ImageService } from "../images/image-service";
+import { RuntimeHandlers } from "../oci/runtime/handlers";
+import { daemonCapabilities } from "../oci/spec/capabilities";
+import { Cgroups } from "../sys/cgroups";
+import { KeyedLock } from "../sys/keyed-lock";
+import { takeLockFile } from "../sys/lock-file";
+import { HostMounts } from "../sys/mounts";
+import { HostNamespaces } from "../sys/namespaces";
+import { cgroupDriverFor } from "./cgroup-driver";
+import { watchExits } from "./container/exit-watch";
+import { Logger } from "./log";
+import { serveMetrics } from "./metrics-server";
+import { recover } from "./recovery";
+import { berthService } from "./rpc/berth-service";
+import { imageService, runtimeService } from "./rpc/table";
+import { GrpcServer } from "./server/grpc-server";
+import { Interceptor } from "./server/interceptor";
+import { createRpcMetrics } from "./server/rpc-metrics";
+import type { Services } from "./services";
+import { groupNumber } from "./socket-group";
+import { StatePaths } from "./state-paths";
+import { Store } from "./store/store";
+import { version } from "./version";
+
+/** How long calls under way may still take once the daemon is told to end. Containers go on without it. */
+const shutdownGraceMs = 10_000;
+
+/**
+ * Brings the daemon up: everything is made here, once, and handed to who needs it. Returns once the socket answers,
+ * with what ends it. Throws where another daemon has the directories or something it needs is missing.
+ */
+export async function startDaemon(config: Config): Promise<{ stop(): Promise<void> }> {
+  const log = new Logger(config.log.level, config.log.format);
+  const paths = new StatePaths(config.state);
+  for (const directory of [config.root, config.state]) fs.mkdirSync(directory, { recursive: true, mode: 0o711 });
+  const unlockRoot = takeLockFile(path.join(config.root, "lock"));
+  const unlockState = takeLockFile(path.join(config.state, "lock"));
+  for (const directory of [paths.sandboxes, paths.containers])
+    fs.mkdirSync(directory, { recursive: true, mode: 0o711 });
+  fs.mkdirSync(paths.exits, { recursive: true, mode: 0o700 });
+
+  const mounts = new HostMounts();
+  const cgroups = new Cgroups();
+  const cgroupDriver = cgroupDriverFor(config.runtime.cgroup_driver, cgroups.version);
+  const warn = (message: string) => log.warn(message);
+  const images = new ImageService(
+    {
+      root: config.root,
+      workerScript: path.join(__dirname, "unpack-worker.js"),
+      certsDirs: config.images.certs_dirs,
+      authFiles: config.images.auth_files,
+      registries: config.images.registries,
+      maxConcurrentDownloads: config.images.max_concurrent_downloads,
+      progressTimeoutMs: config.images.progress_timeout_s * 1000,
+    },
+    { mounts, warn },
+  );
+  const networks = new Networks(
+    {
+      confDir: config.cni.conf_dir,
+      binDirs: config.cni.bin_dirs,
+      cacheDir: config.cni.cache_dir,
+      pluginTimeoutMs: config.cni.plugin_timeout_s * 1000,
+    },
+    { warn },
+  );
+  const [runtimes] = await Promise.all([
+    RuntimeHandlers.open(
+      {
+        configured: config.runtime.handlers,
+        defaultHandler: config.runtime.default_handler,
+        conmon: config.runtime.conmon,
+        stateDirectory: paths.runtimes,
+        exitDirectory: paths.exits,
+        systemdCgroup: cgroupDriver === "systemd",
+        logSizeMaxBytes: config.runtime.log_size_max,
+        timeoutMs: config.runtime.operation_timeout_s * 1000,
+      },
+      warn,
+    ),
+    images.open(),
+    networks.start(),
+  ]);
+  const capabilities = daemonCapabilities();
+  const services: Services = {
+    config,
+    paths,
+    log,
+    store: new Store(paths),
+    images,
+    networks,
+    runtimes,
+    namespaces: new HostNamespaces(),
+    mounts,
+    cgroups,
+    cgroupDriver,
+    locks: new KeyedLock(),
+    daemon: {
+      capabilities,
+      oomScoreAdj: Number(fs.readFileSync("/proc/self/oom_score_adj", "utf8")),
+      hasSysResource: capabilities.includes("CAP_SYS_RESOURCE"),
+    },
+  };
+  const stopWatch = watchExits(services);
+  await recover(services);
+
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const interceptor = new Interceptor({ log, metrics: createRpcMetrics(registry) });
+  const server = new GrpcServer(interceptor);
+  server.addService("RuntimeService", runtimeService(services));
+  server.addService("ImageService", imageService(services));
+  server.addService("Berth", berthService(services));
+  await server.listen(config.socket, groupNumber(config.socket_group));
+  const stopMetrics = config.metrics.address ? await serveMetrics(config.metrics.address, registry) : () => {};
+  log.info("berthd serves the CRI", {
+    version,
+    socket: config.socket,
+    handler: runtimes.defaultName,
+    cgroups: `${cgroups.version}/${cgroupDriver}`,
+  });
+
+  return {
+    async stop() {
+      await server.close(shutdownGraceMs);
+      stopMetrics();
+      stopWatch();
+      networks.stop();
+      fs.rmSync(config.socket, { force: true });
+      unlockState();
+      unlockRoot();
+    },
+  };
+}

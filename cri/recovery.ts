@@ -1,0 +1,91 @@
+import fs from "node:fs";
+import path from "node:path";
+import { messageOf } from "../api/errors";
+import type { ContainerId, SandboxId } from "../api/ids";
+import { codec } from "../api/messages";
+import { isAlive } from "../sys/process-identity";
+import { nowNs } from "./clock";
+import { readExit, recordExit, unknownExit } from "./container/exit";
+import { podFiles } from "./sandbox/pod-files";
+import type { Services } from "./services";
+import { containerName, type ContainerRecord } from "./store/container";
+import { sandboxName, type SandboxRecord } from "./store/sandbox";
+
+/**
+ * Rebuilds the store at start from the records on disk and from what really runs. What an operation left half made is
+ * taken down; what ended meanwhile gets its true exit code from the monitor's file.
+ */
+export async function recover(services: Services): Promise<void> {
+  const { store, log, networks } = services;
+  const loaded = store.load();
+  for (const { id, reason } of loaded.sandboxes.orphans) {
+    log.warn("a sandbox's record can't be read, the sandbox is taken down", { sandbox: id, reason });
+    await attempt(services, `sandbox ${id}`, () => discardSandbox(services, id as SandboxId));
+  }
+  for (const record of loaded.sandboxes.records) {
+    if (record.phase === "creating")
+      await attempt(services, `sandbox ${record.id}`, () => discardSandbox(services, record.id));
+    else adoptSandbox(services, record);
+  }
+  for (const { id, reason } of loaded.containers.orphans) {
+    log.warn("a container's record can't be read, the container is taken down", { container: id, reason });
+    await attempt(services, `container ${id}`, () => discardContainer(services, id as ContainerId));
+  }
+  for (const record of loaded.containers.records) {
+    if (store.sandboxes.find(record.sandboxId)) await adoptContainer(services, record);
+    else await attempt(services, `container ${record.id}`, () => discardContainer(services, record.id));
+  }
+  const valid = new Set(store.sandboxes.list().map((sandbox) => sandbox.id));
+  for (const failure of await networks.gc(valid)) log.warn("a network attachment is left over", { failure });
+}
+
+async function attempt({ log }: Services, what: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    log.error(`${what} could not be taken down whole; the next start tries again`, { error: messageOf(error) });
+  }
+}
+
+function adoptSandbox({ store }: Services, record: SandboxRecord): void {
+  const sandbox = store.addSandbox(record);
+  const fingerprint = `${record.handler}:${record.config}`;
+  store.sandboxNames.hold(sandboxName(sandbox.config), fingerprint, record.id);
+}
+
+async function adoptContainer(services: Services, record: ContainerRecord): Promise<void> {
+  const { store } = services;
+  const container = store.addContainer(record);
+  const fingerprint = codec("ContainerConfig").encode(container.config).toString("base64");
+  store.containerNames.hold(containerName(container.config, record.sandboxId), fingerprint, record.id);
+  if (record.exit) {
+    container.cleanUp = Promise.resolve();
+    return;
+  }
+  const exit = readExit(services, container);
+  if (exit) await recordExit(services, container, exit);
+  else if (!record.process || !isAlive(record.process)) {
+    await recordExit(services, container, unknownExit("it ended while nobody watched", String(nowNs())));
+  }
+}
+
+/** Removes all traces of a sandbox that is no whole one. */
+async function discardSandbox(
+  { runtimes, networks, namespaces, mounts, paths }: Services,
+  id: SandboxId,
+): Promise<void> {
+  const directory = paths.sandbox(id);
+  for (const name of runtimes.names()) await runtimes.get(name).delete(id);
+  const netns = path.join(directory, "ns", "net");
+  await networks.tearDown({ sandboxId: id, netnsPath: namespaces.isPinned(netns) ? netns : "" });
+  mounts.unmount(podFiles(directory).shm);
+  for (const type of ["net", "ipc", "uts", "pid"]) namespaces.unpin(path.join(directory, "ns", type));
+  fs.rmSync(directory, { recursive: true, force: true });
+}
+
+async function discardContainer({ runtimes, images, paths }: Services, id: ContainerId): Promise<void> {
+  for (const name of runtimes.names()) await runtimes.get(name).delete(id);
+  await images.releaseRootfs(id, paths.rootfs(id));
+  fs.rmSync(path.join(paths.exits, id), { force: true });
+  fs.rmSync(paths.container(id), { recursive: true, force: true });
+}

@@ -1,0 +1,14 @@
+import { BerthError } from "../../api/errors";
+import type { Init, PullImageRequest, PullImageResponse } from "../../api/messages";
+import type { CallContext } from "../server/interceptor";
+import type { Services } from "../services";
+
+export async function pullImage(
+  { images }: Services,
+  { image, auth }: PullImageRequest,
+  { signal }: CallContext,
+): Promise<Init<PullImageResponse>> {
+  if (!image?.image) throw new BerthError("InvalidArgument", "the request names no image");
+  const record = await images.pull(image.image, { auth: auth ?? undefined, signal });
+  return { imageRef: record.id };
+}

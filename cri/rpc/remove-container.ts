@@ -1,0 +1,12 @@
+import type { Init, RemoveContainerRequest, RemoveContainerResponse } from "../../api/messages";
+import { removeContainer as remove } from "../container/remove";
+import type { Services } from "../services";
+
+export async function removeContainer(
+  services: Services,
+  { containerId }: RemoveContainerRequest,
+): Promise<Init<RemoveContainerResponse>> {
+  const container = services.store.containers.find(containerId);
+  if (container) await remove(services, container);
+  return {};
+}

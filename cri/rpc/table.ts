@@ -1,0 +1,59 @@
+import type { Handlers } from "../server/grpc-server";
+import type { Services } from "../services";
+import { containerStatus } from "./container-status";
+import { createContainer } from "./create-container";
+import { execSync } from "./exec-sync";
+import { imageFsInfo } from "./image-fs-info";
+import { imageStatus } from "./image-status";
+import { listContainers } from "./list-containers";
+import { listImages } from "./list-images";
+import { listPodSandbox } from "./list-pod-sandbox";
+import { podSandboxStatus } from "./pod-sandbox-status";
+import { pullImage } from "./pull-image";
+import { removeContainer } from "./remove-container";
+import { removeImage } from "./remove-image";
+import { removePodSandbox } from "./remove-pod-sandbox";
+import { reopenContainerLog } from "./reopen-container-log";
+import { runPodSandbox } from "./run-pod-sandbox";
+import { runtimeConfig } from "./runtime-config";
+import { startContainer } from "./start-container";
+import { status } from "./status";
+import { stopContainer } from "./stop-container";
+import { stopPodSandbox } from "./stop-pod-sandbox";
+import { updateContainerResources } from "./update-container-resources";
+import { updateRuntimeConfig } from "./update-runtime-config";
+import { versionRpc } from "./version";
+
+/** The RPCs that are built; the server answers UNIMPLEMENTED for the rest. */
+export function runtimeService(services: Services): Handlers<"RuntimeService"> {
+  return {
+    Version: () => versionRpc(),
+    Status: (request) => status(services, request),
+    RuntimeConfig: () => runtimeConfig(services),
+    UpdateRuntimeConfig: (request) => updateRuntimeConfig(services, request),
+    RunPodSandbox: (request) => runPodSandbox(services, request),
+    StopPodSandbox: (request) => stopPodSandbox(services, request),
+    RemovePodSandbox: (request) => removePodSandbox(services, request),
+    PodSandboxStatus: (request) => podSandboxStatus(services, request),
+    ListPodSandbox: (request) => listPodSandbox(services, request),
+    CreateContainer: (request) => createContainer(services, request),
+    StartContainer: (request) => startContainer(services, request),
+    StopContainer: (request) => stopContainer(services, request),
+    RemoveContainer: (request) => removeContainer(services, request),
+    ContainerStatus: (request) => containerStatus(services, request),
+    ListContainers: (request) => listContainers(services, request),
+    UpdateContainerResources: (request) => updateContainerResources(services, request),
+    ReopenContainerLog: (request) => reopenContainerLog(services, request),
+    ExecSync: (request) => execSync(services, request),
+  };
+}
+
+export function imageService(services: Services): Handlers<"ImageService"> {
+  return {
+    PullImage: (request, context) => pullImage(services, request, context),
+    ImageStatus: (request) => imageStatus(services, request),
+    ListImages: (request) => listImages(services, request),
+    RemoveImage: (request) => removeImage(services, request),
+    ImageFsInfo: () => imageFsInfo(services),
+  };
+}

@@ -1,0 +1,46 @@
+import { BerthError, during } from "../../api/errors";
+import {
+  codec,
+  ContainerState,
+  type Init,
+  type LinuxContainerResources,
+  type UpdateContainerResourcesRequest,
+  type UpdateContainerResourcesResponse,
+} from "../../api/messages";
+import { probeCgroupFeatures } from "../../oci/spec/cgroup-features";
+import { resourcesOf } from "../../oci/spec/resources";
+import type { Services } from "../services";
+
+/** Changes the limits of a container that is created or runs; what the request leaves at zero stays as it is. */
+export async function updateContainerResources(
+  services: Services,
+  { containerId, linux }: UpdateContainerResourcesRequest,
+): Promise<Init<UpdateContainerResourcesResponse>> {
+  const { store, runtimes, locks, cgroups, paths } = services;
+  const container = store.containers.get(containerId);
+  if (!linux) return {};
+  await locks.run(container.id, async () => {
+    if (container.state === ContainerState.CONTAINER_EXITED) {
+      throw new BerthError("FailedPrecondition", `container ${container.id} has exited, its limits can't be changed`);
+    }
+    const merged = merge(container.resources, linux);
+    const { resources } = resourcesOf(merged, probeCgroupFeatures(cgroups.version));
+    try {
+      await runtimes.get(container.record.handler).update(container.id, resources, paths.container(container.id));
+    } catch (error) {
+      throw during(`container ${container.id}: the limits could not be changed`, error);
+    }
+    store.updateContainer(container, { resources: codec("LinuxContainerResources").encode(merged).toString("base64") });
+  });
+  return {};
+}
+
+function merge(old: LinuxContainerResources, change: LinuxContainerResources): LinuxContainerResources {
+  const merged: Record<string, unknown> = { ...old };
+  for (const [name, value] of Object.entries(change)) {
+    const isUnset = value === 0n || value === "" || (Array.isArray(value) && value.length === 0);
+    if (!isUnset && name !== "unified") merged[name] = value;
+  }
+  merged["unified"] = { ...old.unified, ...change.unified };
+  return merged as unknown as LinuxContainerResources;
+}

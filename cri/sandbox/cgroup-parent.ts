@@ -1,0 +1,29 @@
+import path from "node:path";
+import { BerthError } from "../../api/errors";
+
+/**
+ * The cgroup below which a pod's containers go, in the form of the driver. The kubelet gives the parent in cgroupfs
+ * syntax whatever its driver. Throws InvalidArgument for one that would lead elsewhere or does not fit the driver.
+ */
+export function parentCgroup(given: string, driver: "cgroupfs" | "systemd"): string {
+  if (given === "") return driver === "systemd" ? "system.slice" : "/berth";
+  if (/[\0\n]/.test(given) || given.split("/").includes(".."))
+    throw refused(given, "it holds .. or a control character");
+  const normal = path.posix.normalize(`/${given}`).replace(/(.)\/$/, "$1");
+  if (normal === "/") throw refused(given, "it is the root of all cgroups");
+  const isSlice = normal.endsWith(".slice");
+  if (driver === "cgroupfs") {
+    if (isSlice) throw refused(given, "it is a systemd slice, but the cgroup driver is cgroupfs");
+    return normal;
+  }
+  if (!isSlice) throw refused(given, "it is no systemd slice, but the cgroup driver is systemd");
+  return path.posix.basename(normal);
+}
+
+/** The runtime spec's `linux.cgroupsPath` of a container or a holder below `parent` (from parentCgroup()). */
+export function cgroupsPathFor(parent: string, id: string, driver: "cgroupfs" | "systemd"): string {
+  return driver === "systemd" ? `${parent}:cri-berth:${id}` : path.posix.join(parent, id);
+}
+
+const refused = (given: string, why: string) =>
+  new BerthError("InvalidArgument", `cgroup_parent "${given.slice(0, 200)}" is refused: ${why}`);

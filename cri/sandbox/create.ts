@@ -1,0 +1,184 @@
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { BerthError, during } from "../../api/errors";
+import { newSandboxId, type SandboxId } from "../../api/ids";
+import { codec, type PodSandboxConfig, type RunPodSandboxRequest } from "../../api/messages";
+import { runHolder } from "../../oci/runtime/holder";
+import { checkSysctls } from "../../oci/spec/sysctls";
+import { MS_NODEV, MS_NOEXEC, MS_NOSUID } from "../../sys/mounts";
+import { identify } from "../../sys/process-identity";
+import { UndoStack } from "../../sys/undo";
+import { nowNs } from "../clock";
+import type { Services } from "../services";
+import { recordVersion } from "../store/record-files";
+import { type SandboxRecord, sandboxName } from "../store/sandbox";
+import { cgroupsPathFor, parentCgroup } from "./cgroup-parent";
+import { checkPodConfig } from "./check-config";
+import { sandboxModes } from "./namespace-modes";
+import { podFiles, writePodFiles } from "./pod-files";
+
+/** As containerd has it; a pod's /dev/shm is otherwise the kernel's half of all memory. */
+const shmBytes = 64 << 20;
+
+/**
+ * Makes a sandbox, or joins who makes it already: a request that is retried gets the first one's result, as long as
+ * that sandbox is READY.
+ */
+export async function createSandbox(services: Services, request: RunPodSandboxRequest): Promise<SandboxId> {
+  const { config } = request;
+  if (!config) throw new BerthError("InvalidArgument", "the request has no sandbox configuration");
+  checkPodConfig(config);
+  const { sandboxNames, sandboxes } = services.store;
+  const name = sandboxName(config);
+  const fingerprint = `${request.runtimeHandler}:${codec("PodSandboxConfig").encode(config).toString("base64")}`;
+  const id = await sandboxNames.reserve(name, fingerprint, () => make(services, config, request.runtimeHandler));
+  if (!sandboxes.find(id)?.isReady) {
+    throw new BerthError("AlreadyExists", `the name "${name}" is reserved by the stopped sandbox ${id}`, {
+      hint: "remove that one first, or ask with the next attempt number",
+    });
+  }
+  return id;
+}
+
+async function make(services: Services, config: PodSandboxConfig, handler: string): Promise<SandboxId> {
+  const { paths, store, log } = services;
+  const id = newSandboxId();
+  const undo = new UndoStack();
+  try {
+    undo.push("the state directory", () => fs.rmSync(paths.sandbox(id), { recursive: true, force: true }));
+    const record = await build(services, { id, config, handler }, undo);
+    store.addSandbox(record);
+    return id;
+  } catch (error) {
+    const failures = await undo.unwind();
+    for (const failure of failures)
+      log.error("a failed sandbox could not be cleaned up whole", { sandbox: id, failure });
+    throw during(`sandbox ${sandboxName(config)}`, error);
+  }
+}
+
+interface NewSandbox {
+  id: SandboxId;
+  config: PodSandboxConfig;
+  handler: string;
+}
+
+async function build(services: Services, { id, config, handler }: NewSandbox, undo: UndoStack): Promise<SandboxRecord> {
+  const { paths, store, namespaces, mounts, cgroups, runtimes } = services;
+  const runtime = runtimes.get(handler);
+  const modes = sandboxModes(config);
+  const sysctls = checkSysctls({ ...defaultSysctls(services, modes), ...(config.linux?.sysctls ?? {}) }, modes);
+  const parent = parentCgroup(config.linux?.cgroupParent ?? "", services.cgroupDriver);
+  const directory = paths.sandbox(id);
+  const hostname = config.hostname || os.hostname();
+
+  const namespaceDirectory = path.join(directory, "ns");
+  fs.mkdirSync(namespaceDirectory, { recursive: true, mode: 0o711 });
+  if (config.logDirectory) fs.mkdirSync(config.logDirectory, { recursive: true, mode: 0o755 });
+  const record: SandboxRecord = {
+    version: recordVersion,
+    id,
+    config: codec("PodSandboxConfig").encode(config).toString("base64"),
+    handler,
+    createdAtNs: String(nowNs()),
+    phase: "creating",
+    namespaces: {},
+    ips: [],
+    madeCgroups: [],
+  };
+  // from here on a restart finds what it has to take down
+  store.writeSandbox(record);
+
+  const types = [...(modes.hostNetwork ? [] : (["net", "uts"] as const)), ...(modes.hostIpc ? [] : (["ipc"] as const))];
+  for (const type of types) {
+    const file = path.join(namespaceDirectory, type);
+    undo.push(`the ${type} namespace`, () => namespaces.unpin(file));
+    record.namespaces[type] = file;
+  }
+  if (types.length > 0) namespaces.pin({ directory: namespaceDirectory, types, hostname, sysctls });
+
+  const files = podFiles(directory);
+  writePodFiles(files, hostname, config.dnsConfig);
+  if (!modes.hostIpc) {
+    fs.mkdirSync(files.shm);
+    undo.push("the shared memory", () => mounts.unmount(files.shm));
+    mounts.tmpfs(files.shm, { sizeBytes: shmBytes, mode: 0o1777, flags: MS_NOSUID | MS_NODEV | MS_NOEXEC });
+  }
+
+  if (services.cgroupDriver === "cgroupfs") {
+    undo.push("the cgroups", () => cgroups.removeEmpty(record.madeCgroups));
+    record.madeCgroups = cgroups.ensure(parent);
+  }
+  // the network takes longest, and the holder needs only its namespace: side by side
+  const network = modes.hostNetwork
+    ? Promise.resolve([])
+    : attach(services, { id, config, netns: record.namespaces.net!, cgroupPath: parent }, undo);
+  const holder = modes.sharedPid
+    ? hold(services, { id, runtime, parent, record, directory }, undo)
+    : Promise.resolve(undefined);
+  const [ips] = await settled([network, holder]);
+  record.ips = ips as string[];
+  record.phase = "ready";
+  return record;
+}
+
+interface AttachedSandbox {
+  id: SandboxId;
+  config: PodSandboxConfig;
+  netns: string;
+  cgroupPath: string;
+}
+
+/** Gives the pod its network; returns its addresses. */
+async function attach({ networks }: Services, pod: AttachedSandbox, undo: UndoStack): Promise<string[]> {
+  const { id: sandboxId, netns: netnsPath, cgroupPath } = pod;
+  const { metadata, annotations, portMappings, dnsConfig: dns } = pod.config;
+  const { namespace, name, uid } = metadata!;
+  undo.push("the network", () => networks.tearDown({ sandboxId, netnsPath }));
+  const names = { sandboxId, netnsPath, namespace, name, uid };
+  const { ips } = await networks.setUp({ ...names, annotations, portMappings, dns, cgroupPath });
+  return ips;
+}
+
+interface HeldSandbox {
+  id: SandboxId;
+  runtime: ReturnType<Services["runtimes"]["get"]>;
+  parent: string;
+  record: SandboxRecord;
+  directory: string;
+}
+
+async function hold(services: Services, held: HeldSandbox, undo: UndoStack): Promise<void> {
+  const { id, runtime, parent, record, directory } = held;
+  undo.push("the process that holds the PID namespace", () => runtime.delete(id));
+  const { pid } = await runHolder(runtime, {
+    id,
+    bundle: path.join(directory, "holder"),
+    cgroupsPath: cgroupsPathFor(parent, id, services.cgroupDriver),
+    namespaces: record.namespaces,
+  });
+  record.holder = identify(pid);
+  const file = path.join(directory, "ns", "pid");
+  undo.push("the PID namespace", () => services.namespaces.unpin(file));
+  services.namespaces.pinOf(pid, "pid", file);
+  record.namespaces.pid = file;
+}
+
+/** Waits for all, so that nothing still runs while what was done is undone; then throws the first failure. */
+async function settled<T extends readonly Promise<unknown>[]>(work: T): Promise<unknown[]> {
+  const results = await Promise.allSettled(work);
+  return results.map((result) => {
+    if (result.status === "rejected") throw result.reason;
+    return result.value;
+  });
+}
+
+/** The configuration's sysctls, but for those of namespaces that the pod shares with the host. */
+function defaultSysctls(services: Services, modes: { hostNetwork: boolean; hostIpc: boolean }): Record<string, string> {
+  const pairs = services.config.runtime.default_sysctls.map((each) => {
+    const [key = "", ...value] = each.split("=");
+    return [key.trim(), value.join("=").trim()] as const;
+  });
+  return Object.fromEntries(pairs.filter(([key]) => (key.startsWith("net") ? !modes.hostNetwork : !modes.hostIpc)));
+}

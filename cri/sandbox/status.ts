@@ -1,0 +1,53 @@
+import { type Init, NamespaceMode, type PodSandbox, type PodSandboxStatus, PodSandboxState } from "../../api/messages";
+import { isAlive } from "../../sys/process-identity";
+import type { Services } from "../services";
+import type { Sandbox } from "../store/sandbox";
+import { sandboxModes } from "./namespace-modes";
+
+/** READY while its namespaces stand; one whose network or holder is gone has died. */
+export function currentState({ namespaces }: Services, sandbox: Sandbox): PodSandboxState {
+  const { record } = sandbox;
+  if (!sandbox.isReady) return PodSandboxState.SANDBOX_NOTREADY;
+  if (record.namespaces.net && !namespaces.isPinned(record.namespaces.net)) return PodSandboxState.SANDBOX_NOTREADY;
+  if (record.holder && !isAlive(record.holder)) return PodSandboxState.SANDBOX_NOTREADY;
+  return PodSandboxState.SANDBOX_READY;
+}
+
+export function sandboxStatus(services: Services, sandbox: Sandbox): Init<PodSandboxStatus> {
+  const { record, config } = sandbox;
+  const modes = sandboxModes(config);
+  const [ip = "", ...additional] = record.ips;
+  return {
+    id: record.id,
+    metadata: config.metadata,
+    state: currentState(services, sandbox),
+    createdAt: BigInt(record.createdAtNs),
+    network: { ip, additionalIps: additional.map((each) => ({ ip: each })) },
+    linux: {
+      namespaces: {
+        options: {
+          network: modes.hostNetwork ? NamespaceMode.NODE : NamespaceMode.POD,
+          pid: modes.hostPid ? NamespaceMode.NODE : modes.sharedPid ? NamespaceMode.POD : NamespaceMode.CONTAINER,
+          ipc: modes.hostIpc ? NamespaceMode.NODE : NamespaceMode.POD,
+          targetId: config.linux?.securityContext?.namespaceOptions?.targetId,
+        },
+      },
+    },
+    labels: config.labels,
+    annotations: config.annotations,
+    runtimeHandler: record.handler,
+  };
+}
+
+export function sandboxSummary(services: Services, sandbox: Sandbox): Init<PodSandbox> {
+  const { record, config } = sandbox;
+  return {
+    id: record.id,
+    metadata: config.metadata,
+    state: currentState(services, sandbox),
+    createdAt: BigInt(record.createdAtNs),
+    labels: config.labels,
+    annotations: config.annotations,
+    runtimeHandler: record.handler,
+  };
+}

@@ -1,0 +1,32 @@
+import fs from "node:fs";
+import path from "node:path";
+import { stopContainer } from "../container/stop";
+import type { Services } from "../services";
+import type { Sandbox } from "../store/sandbox";
+import { podFiles } from "./pod-files";
+
+/**
+ * Ends all that runs in a sandbox and gives its network back. Each part may be gone already, and may be asked for
+ * again; only a network that could not be given back makes it fail, so that the kubelet tries again.
+ */
+export async function stopSandbox(services: Services, sandbox: Sandbox): Promise<void> {
+  const containers = services.store.containersOf(sandbox.id);
+  await Promise.all(containers.map((container) => stopContainer(services, container, 0)));
+  await services.locks.run(sandbox.id, () => takeDown(services, sandbox));
+}
+
+async function takeDown(services: Services, sandbox: Sandbox): Promise<void> {
+  const { store, networks, namespaces, mounts, runtimes } = services;
+  const { id, record } = sandbox;
+  const directory = services.paths.sandbox(id);
+  if (record.phase === "stopped" && !fs.existsSync(path.join(directory, "ns"))) return;
+  if (record.phase !== "stopped") store.updateSandbox(sandbox, { phase: "stopped" });
+  if (record.holder || record.namespaces.pid) await runtimes.get(record.handler).delete(id);
+  const netns = record.namespaces.net;
+  await networks.tearDown({ sandboxId: id, netnsPath: netns && namespaces.isPinned(netns) ? netns : "" });
+  mounts.unmount(podFiles(directory).shm);
+  for (const type of ["net", "ipc", "uts", "pid"] as const) namespaces.unpin(path.join(directory, "ns", type));
+  fs.rmSync(path.join(directory, "ns"), { recursive: true, force: true });
+  fs.rmSync(path.join(directory, "holder"), { recursive: true, force: true });
+  store.updateSandbox(sandbox, { ips: [], holder: undefined });
+}

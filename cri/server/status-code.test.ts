@@ -1,0 +1,31 @@
+import { status } from "@grpc/grpc-js";
+import { BerthError } from "../../api/errors";
+import { statusName, statusOf } from "./status-code";
+
+test("statusOf() maps codes, and adds the hint", () => {
+  expect(statusOf(new BerthError("NotFound", "no such thing", { hint: "make one" }))).toEqual({
+    code: status.NOT_FOUND,
+    details: "no such thing (make one)",
+  });
+  expect(statusOf(new Error("boom"))).toEqual({ code: status.INTERNAL, details: "boom" });
+  expect(statusOf(Object.assign(new Error("full"), { code: "ENOSPC" })).code).toBe(status.RESOURCE_EXHAUSTED);
+});
+
+test("statusOf() sends the CRI's own errors as Unknown with their name in front", () => {
+  expect(statusOf(new BerthError("RegistryUnavailable", "no answer"))).toEqual({
+    code: status.UNKNOWN,
+    details: "RegistryUnavailable: no answer",
+  });
+});
+
+test("statusOf() keeps a message below what grpc-go takes", () => {
+  expect(Buffer.byteLength(statusOf(new Error("é".repeat(100_000))).details)).toBeLessThanOrEqual(4096);
+});
+
+test("statusName() is grpc-go's", () => {
+  expect([status.OK, status.NOT_FOUND, status.DEADLINE_EXCEEDED].map(statusName)).toEqual([
+    "OK",
+    "NotFound",
+    "DeadlineExceeded",
+  ]);
+});

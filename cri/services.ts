@@ -1,0 +1,36 @@
+import type { Config } from "../api/config/schema";
+import type { Networks } from "../cni/networks";
+import type { ImageService } from "../images/image-service";
+import type { RuntimeHandlers } from "../oci/runtime/handlers";
+import type { Cgroups } from "../sys/cgroups";
+import type { KeyedLock } from "../sys/keyed-lock";
+import type { Mounts } from "../sys/mounts";
+import type { Namespaces } from "../sys/namespaces";
+import type { Logger } from "./log";
+import type { StatePaths } from "./state-paths";
+import type { Store } from "./store/store";
+
+/** What the RPCs work with; made once, in main.ts. */
+export interface Services {
+  config: Config;
+  paths: StatePaths;
+  log: Logger;
+  store: Store;
+  images: ImageService;
+  networks: Networks;
+  runtimes: RuntimeHandlers;
+  namespaces: Namespaces;
+  mounts: Mounts;
+  cgroups: Cgroups;
+  cgroupDriver: "cgroupfs" | "systemd";
+  /** One operation at a time on each sandbox and each container, by ID. */
+  locks: KeyedLock;
+  daemon: DaemonRights;
+}
+
+/** What this process may do, and so what a container can be given. */
+export interface DaemonRights {
+  capabilities: string[];
+  oomScoreAdj: number;
+  hasSysResource: boolean;
+}

@@ -1,0 +1,19 @@
+import { ObjectIndex } from "./object-index";
+
+const index = new ObjectIndex<{ id: string }>("container");
+index.set({ id: "abc1" });
+index.set({ id: "abd2" });
+
+test("find() takes a beginning of the ID that only one object has", () => {
+  expect(index.find("abc")?.id).toBe("abc1");
+  expect(index.find("x")).toBeUndefined();
+});
+
+test("find() refuses an ambiguous or empty beginning", () => {
+  expect(() => index.find("ab")).toThrow("several containers");
+  expect(() => index.find("")).toThrow("empty");
+});
+
+test("get() throws NotFound with the kind and no more than 100 characters of the ID", () => {
+  expect(() => index.get("x".repeat(300))).toThrow(`container "${"x".repeat(100)}" not found`);
+});

@@ -1,0 +1,41 @@
+import { runProcess } from "../../sys/spawn";
+
+/** What an OCI runtime can do, as far as the CRI speaks of it. */
+export interface RuntimeFeatures {
+  version: string;
+  recursiveReadOnlyMounts: boolean;
+  idMappedMounts: boolean;
+}
+
+/**
+ * Asks the runtime (runtime spec, features.md); releases of crun before 1.9 cannot say, and are known by their version.
+ */
+export async function readFeatures(file: string): Promise<RuntimeFeatures> {
+  const env = { PATH: process.env["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin" };
+  const [features, version] = await Promise.all([
+    runProcess({ file, args: ["features"], env, timeoutMs: 10_000 }),
+    runProcess({ file, args: ["--version"], env, timeoutMs: 10_000 }),
+  ]);
+  const [, name = "", number = ""] = /^(crun|runc)\s+(?:version\s+)?(\S+)/m.exec(version.stdout) ?? [];
+  if (features.code === 0) {
+    const said = JSON.parse(features.stdout) as {
+      mountOptions?: string[];
+      linux?: { mountExtensions?: { idmap?: { enabled?: boolean } } };
+    };
+    return {
+      version: number,
+      recursiveReadOnlyMounts: said.mountOptions?.includes("rro") ?? false,
+      idMappedMounts: said.linux?.mountExtensions?.idmap?.enabled ?? false,
+    };
+  }
+  return {
+    version: number,
+    recursiveReadOnlyMounts: name === "crun" && isAtLeast(number, 1, 4),
+    idMappedMounts: false,
+  };
+}
+
+function isAtLeast(version: string, major: number, minor: number): boolean {
+  const [a = 0, b = 0] = version.split(".").map(Number);
+  return a > major || (a === major && b >= minor);
+}

@@ -1,0 +1,50 @@
+import fs from "node:fs";
+import path from "node:path";
+import { pauseProgram } from "./pause-program";
+import type { OciRuntime } from "./oci-runtime";
+
+export interface HolderRequest {
+  /** The sandbox's ID; the runtime knows the holder by it. */
+  id: string;
+  /** A directory for its bundle, to be made. */
+  bundle: string;
+  cgroupsPath: string;
+  /** The sandbox's namespaces by file; absent ones are the host's. */
+  namespaces: { net?: string; ipc?: string; uts?: string };
+}
+
+/**
+ * Runs process 1 of a pod that shares its PID namespace: the pause program, alone in a root of its own, without any
+ * right, in the pod's namespaces and cgroup. Returns its number once it runs; `runtime.delete(id)` ends it.
+ */
+export async function runHolder(runtime: OciRuntime, request: HolderRequest): Promise<{ pid: number }> {
+  const { id, bundle, namespaces } = request;
+  const rootfs = path.join(bundle, "rootfs");
+  fs.mkdirSync(path.join(rootfs, "proc"), { recursive: true, mode: 0o755 });
+  fs.writeFileSync(path.join(rootfs, "pause"), pauseProgram(), { mode: 0o755 });
+  const shared = { network: namespaces.net, ipc: namespaces.ipc, uts: namespaces.uts };
+  const spec = {
+    ociVersion: "1.0.2",
+    root: { path: rootfs, readonly: true },
+    process: {
+      user: { uid: 65534, gid: 65534 },
+      args: ["/pause"],
+      env: [],
+      cwd: "/",
+      capabilities: { bounding: [], effective: [], permitted: [], inheritable: [], ambient: [] },
+      noNewPrivileges: true,
+    },
+    mounts: [{ destination: "/proc", type: "proc", source: "proc", options: ["nosuid", "noexec", "nodev"] }],
+    linux: {
+      cgroupsPath: request.cgroupsPath,
+      namespaces: [
+        { type: "pid" },
+        { type: "mount" },
+        ...Object.entries(shared).flatMap(([type, file]) => (file ? [{ type, path: file }] : [])),
+      ],
+      resources: { devices: [{ allow: false, access: "rwm" }] },
+    },
+  };
+  fs.writeFileSync(path.join(bundle, "config.json"), JSON.stringify(spec), { mode: 0o600 });
+  return { pid: await runtime.runDetached(id, bundle) };
+}
