@@ -122,5 +122,5 @@ function asRegistryHost(host: string, settings: HostSettings): RegistryHost {
 /** Whether `host` (with or without a port) is this machine: localhost, 127.0.0.0/8 or ::1. */
 export function isLoopback(host: string): boolean {
   const name = host.replace(/:[0-9]+$/, "").toLowerCase();
-  return name === "localhost" || /^127(?:\.[0-9]{1,3}){3}$/.test(name) || name === "[::1]" || name === "::1";
+  return name === "localhost" || /^127(?:\.[0-9]{1,3}){3}$/.test(name) || name === "[::1]";
 }

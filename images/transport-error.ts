@@ -34,6 +34,7 @@ export function transportError(url: URL, error: unknown): BerthError {
 
 function reasonOf(error: unknown): string {
   const code = (error as NodeJS.ErrnoException).code ?? "";
+  if (code !== "ECONNRESET" && isPlainAnswer(error)) return "it does not speak TLS";
   // messageOf() of an error from several addresses is empty
   return reasons[code] ?? safeText(messageOf(error) || code || "the connection failed");
 }
@@ -41,10 +42,7 @@ function reasonOf(error: unknown): string {
 /** Whether a TLS handshake failed because the other side does not speak TLS. */
 export function isPlainAnswer(error: unknown): boolean {
   const cause = error instanceof BerthError ? error.cause : error;
-  const { code, message } = (cause ?? {}) as NodeJS.ErrnoException;
-  return (
-    code === "ERR_SSL_WRONG_VERSION_NUMBER" ||
-    code === "ERR_SSL_PACKET_LENGTH_TOO_LONG" ||
-    (code === "ECONNRESET" && /before secure TLS connection/.test(message ?? ""))
-  );
+  const { code, message = "" } = (cause ?? {}) as NodeJS.ErrnoException;
+  if (code === "ECONNRESET") return message.includes("before secure TLS connection");
+  return /^(?:EPROTO|ERR_SSL_)/.test(code ?? "") && /wrong version number|packet length too long/.test(message);
 }
