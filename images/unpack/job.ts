@@ -23,12 +23,12 @@ export type Job =
       diffId: Digest;
       limits: UnpackLimits;
     }
-  /** Waits until the file system of `directory` is on disk. */
-  | { kind: "sync"; directory: string };
+  /** Waits until the file system of `directory` is on disk, renames files in it, and waits again. */
+  | { kind: "commit"; directory: string; renames: [from: string, to: string][] };
 
 /** A worker's one answer. */
 export type JobResult =
   | { kind: "applied"; applied: Applied }
-  | { kind: "synced" }
+  | { kind: "committed" }
   | { kind: "needs parents"; reason: string }
   | { kind: "failed"; code: ErrorCode; message: string; hint: string | undefined };

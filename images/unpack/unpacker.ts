@@ -45,10 +45,13 @@ export class Unpacker {
     return result.applied;
   }
 
-  /** Waits until all that was written to the file system of `directory` is on disk. */
-  async sync(directory: string): Promise<void> {
-    const result = await this.run({ kind: "sync", directory });
-    if (result.kind !== "synced") throw unexpected(result);
+  /**
+   * Waits until all that was written to the file system of `directory` is on disk, does the renames, and waits until
+   * they are too: what has its final name is whole after a power loss.
+   */
+  async commit(directory: string, renames: [from: string, to: string][]): Promise<void> {
+    const result = await this.run({ kind: "commit", directory, renames });
+    if (result.kind !== "committed") throw unexpected(result);
   }
 
   private run(job: Job, signal?: AbortSignal): Promise<JobResult> {

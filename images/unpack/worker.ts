@@ -17,9 +17,11 @@ import { TarReader } from "./tar-reader";
  * first entry is read, and all calls that take a path are synchronous, so that they run on this thread.
  */
 async function run(job: Job): Promise<JobResult> {
-  if (job.kind === "sync") {
+  if (job.kind === "commit") {
     syncFilesystem(job.directory);
-    return { kind: "synced" };
+    for (const [from, to] of job.renames) fs.renameSync(from, to);
+    syncFilesystem(job.directory);
+    return { kind: "committed" };
   }
   return { kind: "applied", applied: await apply(job) };
 }

@@ -1,0 +1,189 @@
+import { createHash } from "node:crypto";
+import fs from "node:fs";
+import path from "node:path";
+import { BerthError, messageOf } from "../api/errors";
+import { type ChainId, type ContainerId, parseDigest } from "../api/ids";
+import { temporaryMark, writeFileAtomically } from "../sys/durable-file";
+import { readMountInfo } from "../sys/mount-info";
+import type { Mounts } from "../sys/mounts";
+import { diskError } from "./disk-error";
+import { type DiskUsage, diskUsage } from "./disk-usage";
+import { copyRootMetadata } from "./layer-finish";
+import { removeTree } from "./remove-tree";
+
+export interface SnapshotRequest {
+  id: ContainerId;
+  /** The image's layers, bottom first; none for an empty image. */
+  chainIds: readonly ChainId[];
+  /** Their trees, topmost first. */
+  layers: readonly string[];
+  /** An existing directory. */
+  target: string;
+}
+
+/** What each container writes over its image: `<root>/<container ID>/{upper,work,layers.json}`. */
+export class Snapshots {
+  private readonly layersOf = new Map<string, ChainId[]>();
+  private readonly measured = new Map<string, { atMs: number; usage: DiskUsage }>();
+  /** Of what is mounted for reading alone, by the file that says so. */
+  private readonly views = new Map<string, ChainId[]>();
+  private readonly empty: string;
+  private readonly viewsRoot: string;
+
+  constructor(
+    private readonly root: string,
+    private readonly modules: { mounts: Mounts; report(message: string): void },
+  ) {
+    this.empty = path.join(root, ".empty");
+    this.viewsRoot = path.join(root, ".views");
+  }
+
+  /** Reads what is there; what a crash has left half made or half removed goes. */
+  async open(): Promise<void> {
+    await fs.promises.mkdir(this.root, { recursive: true, mode: 0o711 });
+    await fs.promises.mkdir(this.empty, { recursive: true, mode: 0o755 });
+    await fs.promises.mkdir(this.viewsRoot, { recursive: true, mode: 0o700 });
+    for (const name of await fs.promises.readdir(this.viewsRoot)) this.openView(path.join(this.viewsRoot, name));
+    for (const name of await fs.promises.readdir(this.root)) {
+      const directory = path.join(this.root, name);
+      if (directory === this.empty || directory === this.viewsRoot) continue;
+      const chainIds = this.readLayers(name);
+      if (chainIds) this.layersOf.set(name, chainIds);
+      else removeTree(directory).catch((error) => this.modules.report(messageOf(error)));
+    }
+  }
+
+  /**
+   * Makes a container's writable layer and mounts it over its image at `target`. Throws AlreadyExists where it has one,
+   * ResourceExhausted where the disk is full; then nothing is left of it.
+   */
+  async prepare({ id, chainIds, layers, target }: SnapshotRequest): Promise<void> {
+    const { upper, work, layersFile, directory } = this.paths(id);
+    if (this.layersOf.has(id)) throw new BerthError("AlreadyExists", `container ${id} has a root file system already`);
+    // known before it is made, so that its layers are not collected meanwhile
+    this.layersOf.set(id, [...chainIds]);
+    try {
+      await fs.promises.mkdir(upper, { recursive: true });
+      await fs.promises.chmod(upper, 0o755);
+      await fs.promises.mkdir(work, { mode: 0o700 });
+      // what is on top says what the root of the whole looks like
+      if (layers[0]) await copyRootMetadata(layers[0], upper);
+      writeFileAtomically(layersFile, JSON.stringify({ version: 1, chainIds }));
+      this.modules.mounts.overlay({ lower: layers.length > 0 ? [...layers] : [this.empty], upper, work, target });
+    } catch (error) {
+      this.layersOf.delete(id);
+      await removeTree(directory);
+      throw diskError(directory, error);
+    }
+  }
+
+  /**
+   * Mounts a stack of layers at `target`, an existing directory, for reading alone; they are in use until
+   * unmountReadOnly(). Throws ResourceExhausted where the disk is full.
+   */
+  mountReadOnly({ chainIds, layers, target }: Omit<SnapshotRequest, "id">): void {
+    const file = this.viewFile(target);
+    this.views.set(file, [...chainIds]);
+    try {
+      writeFileAtomically(file, JSON.stringify({ version: 1, chainIds, target }));
+      this.modules.mounts.overlay({ lower: layers.length > 0 ? [...layers] : [this.empty], target });
+    } catch (error) {
+      fs.rmSync(file, { force: true });
+      this.views.delete(file);
+      throw diskError(target, error);
+    }
+  }
+
+  /** Does nothing where nothing is mounted. */
+  unmountReadOnly(target: string): void {
+    this.modules.mounts.unmount(target);
+    const file = this.viewFile(target);
+    fs.rmSync(file, { force: true });
+    this.views.delete(file);
+  }
+
+  /** Unmounts and removes what a container wrote; does nothing where it is gone. */
+  async remove(id: ContainerId, target: string): Promise<void> {
+    this.modules.mounts.unmount(target);
+    await this.forget(id);
+  }
+
+  /** Removes what a container wrote, whose mount is gone. */
+  async forget(id: ContainerId): Promise<void> {
+    const { directory } = this.paths(id);
+    const aside = path.join(this.root, `${temporaryMark}${id}`);
+    // the layers stay in use until the mount cannot come back
+    if (fs.existsSync(directory)) fs.renameSync(directory, aside);
+    this.layersOf.delete(id);
+    this.measured.delete(id);
+    await removeTree(aside);
+  }
+
+  has(id: ContainerId): boolean {
+    return this.layersOf.has(id);
+  }
+
+  /** Containers that have a writable layer. */
+  list(): ContainerId[] {
+    return [...this.layersOf.keys()] as ContainerId[];
+  }
+
+  /** Layers that containers are mounted upon. */
+  layersInUse(): Set<ChainId> {
+    return new Set([...this.layersOf.values(), ...this.views.values()].flat());
+  }
+
+  /**
+   * What a container has written: counted file by file, so an answer of the last `maxAgeMs` will do. Throws NotFound.
+   */
+  async usage(id: ContainerId, maxAgeMs = 0): Promise<DiskUsage> {
+    if (!this.layersOf.has(id)) throw new BerthError("NotFound", `container ${id} has no root file system`);
+    const last = this.measured.get(id);
+    const nowMs = performance.now();
+    if (last && nowMs - last.atMs <= maxAgeMs) return last.usage;
+    const usage = await diskUsage(this.paths(id).upper);
+    if (this.layersOf.has(id)) this.measured.set(id, { atMs: nowMs, usage });
+    return usage;
+  }
+
+  /** What was mounted before a reboot is no longer. */
+  private openView(file: string): void {
+    try {
+      const { chainIds, target } = JSON.parse(fs.readFileSync(file, "utf8")) as Record<string, unknown>;
+      if (!Array.isArray(chainIds) || typeof target !== "string") throw new Error("it is of another version");
+      const mounted = readMountInfo().some(({ mountPoint }) => mountPoint === target);
+      if (mounted) this.views.set(file, chainIds.map(parseDigest));
+      else fs.rmSync(file);
+    } catch (error) {
+      this.modules.report(`${file} is damaged and goes: ${messageOf(error)}`);
+      fs.rmSync(file, { force: true });
+    }
+  }
+
+  private viewFile(target: string): string {
+    return path.join(this.viewsRoot, createHash("sha256").update(target).digest("hex"));
+  }
+
+  private readLayers(name: string): ChainId[] | undefined {
+    if (name.startsWith(temporaryMark)) return undefined;
+    const { layersFile } = this.paths(name);
+    try {
+      const { version, chainIds } = JSON.parse(fs.readFileSync(layersFile, "utf8")) as Record<string, unknown>;
+      if (version !== 1 || !Array.isArray(chainIds)) throw new Error("it is of another version");
+      return chainIds.map(parseDigest);
+    } catch (error) {
+      this.modules.report(`the writable layer of container ${name} is damaged and goes: ${messageOf(error)}`);
+      return undefined;
+    }
+  }
+
+  private paths(id: string) {
+    const directory = path.join(this.root, id);
+    return {
+      directory,
+      upper: path.join(directory, "upper"),
+      work: path.join(directory, "work"),
+      layersFile: path.join(directory, "layers.json"),
+    };
+  }
+}
