@@ -46,3 +46,22 @@ export function signalProcess(identity: ProcessIdentity, signal: number): boolea
     throw error;
   }
 }
+
+/** The processes that `pid` has started, and those that they have, as long as their parents live. */
+export function descendantsOf(pid: number): number[] {
+  const found: number[] = [];
+  const visit = (each: number) => {
+    let children: string;
+    try {
+      children = fs.readFileSync(`/proc/${each}/task/${each}/children`, "latin1");
+    } catch {
+      return;
+    }
+    for (const child of children.trim().split(" ").filter(Boolean).map(Number)) {
+      found.push(child);
+      visit(child);
+    }
+  };
+  visit(pid);
+  return found;
+}

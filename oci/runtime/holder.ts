@@ -20,7 +20,7 @@ export interface HolderRequest {
 export async function runHolder(runtime: OciRuntime, request: HolderRequest): Promise<{ pid: number }> {
   const { id, bundle, namespaces } = request;
   const rootfs = path.join(bundle, "rootfs");
-  fs.mkdirSync(path.join(rootfs, "proc"), { recursive: true, mode: 0o755 });
+  for (const name of ["proc", "dev"]) fs.mkdirSync(path.join(rootfs, name), { recursive: true, mode: 0o755 });
   fs.writeFileSync(path.join(rootfs, "pause"), pauseProgram(), { mode: 0o755 });
   const shared = { network: namespaces.net, ipc: namespaces.ipc, uts: namespaces.uts };
   const spec = {

@@ -3,6 +3,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { BerthError, type ErrorCode } from "../../api/errors";
 import { type Child, pipeFromChild, type RunResult, runProcess, spawnProcess } from "../../sys/spawn";
+import { descendantsOf } from "../../sys/process-identity";
 import { encodeSpec } from "../runtime-spec";
 import { createUnderMonitor } from "./conmon";
 import type { RuntimeFeatures } from "./features";
@@ -81,7 +82,18 @@ export class OciRuntime {
   /** Makes a container and lets it run with no monitor: for what needs no log and no exit code. Gives its process. */
   async runDetached(id: string, bundle: string): Promise<number> {
     const pidFile = path.join(bundle, "pid");
-    await this.call("run", ["run", "--detach", "--bundle", bundle, "--pid-file", pidFile, id]);
+    const log = path.join(bundle, "log");
+    // a detached container keeps the runtime's own streams, so what that says goes to a file
+    const { exited } = spawnProcess({
+      file: this.options.path,
+      args: [...this.globalArgs, "--log", log, "run", "--detach", "--bundle", bundle, "--pid-file", pidFile, id],
+      env: runtimeEnvironment(),
+    });
+    const { code } = await exited;
+    if (code !== 0) {
+      const said = fs.existsSync(log) ? fs.readFileSync(log, "utf8") : "";
+      throw this.failure("run", { code, stdout: "", stderr: said });
+    }
     return Number(fs.readFileSync(pidFile, "utf8"));
   }
 
@@ -226,7 +238,7 @@ function execFailure(stderr: string): BerthError {
   return new BerthError(code, `exec failed: ${said || "the runtime gave no reason"}`);
 }
 
-/** Ends a command by its process group, and the runtime that waits for it. */
+/** Ends a command with its process group and all its descendants, and the runtime that waits for it. */
 function killExec(runtimePid: number, pidFile: string): void {
   const kill = (pid: number) => {
     try {
@@ -237,10 +249,7 @@ function killExec(runtimePid: number, pidFile: string): void {
   };
   try {
     const pid = Number(fs.readFileSync(pidFile, "utf8"));
-    if (pid > 1) {
-      kill(-pid);
-      kill(pid);
-    }
+    if (pid > 1) for (const each of [-pid, pid, ...descendantsOf(pid)]) kill(each);
   } catch {
     // it never came to run
   }
