@@ -52,11 +52,7 @@ export async function startDaemon(config: Config): Promise<{ stop(): Promise<voi
     {
       root: config.root,
       workerScript: path.join(__dirname, "unpack-worker.js"),
-      certsDirs: config.images.certs_dirs,
-      authFiles: config.images.auth_files,
-      registries: config.images.registries,
-      maxConcurrentDownloads: config.images.max_concurrent_downloads,
-      progressTimeoutMs: config.images.progress_timeout_s * 1000,
+      images: config.images,
     },
     { mounts, warn },
   );

@@ -35,6 +35,10 @@ export async function recover(services: Services): Promise<void> {
     if (store.sandboxes.find(record.sandboxId)) await adoptContainer(services, record);
     else await attempt(services, `container ${record.id}`, () => discardContainer(services, record.id));
   }
+  for (const id of services.images.rootfsOwners()) {
+    if (!store.containers.find(id))
+      await attempt(services, `the root filesystem of ${id}`, () => discardContainer(services, id));
+  }
   const valid = new Set(store.sandboxes.list().map((sandbox) => sandbox.id));
   for (const failure of await networks.gc(valid)) log.warn("a network attachment is left over", { failure });
 }

@@ -1,0 +1,51 @@
+import fs from "node:fs";
+import path from "node:path";
+import { BerthError } from "../../api/errors";
+import type { ContainerId } from "../../api/ids";
+import type { ContainerConfig } from "../../api/messages";
+import { directoryInRoot } from "../../sys/rooted-path";
+import type { UndoStack } from "../../sys/undo";
+import type { Services } from "../services";
+
+interface Mounted {
+  id: ContainerId;
+  config: ContainerConfig;
+}
+
+const directoryOf = (services: Services, id: ContainerId) => path.join(services.paths.container(id), "image-volumes");
+
+/**
+ * Mounts the images that a container has as volumes, beside its bundle. Gives the tree of each by the index of its
+ * mount, sub-path applied. Throws ImageVolumeMountFailed for a sub-path that is not there.
+ */
+export async function mountImageVolumes(
+  services: Services,
+  { id, config }: Mounted,
+  undo: UndoStack,
+): Promise<Map<number, string>> {
+  const trees = new Map<number, string>();
+  for (const [index, mount] of config.mounts.entries()) {
+    if (!mount.image?.image) continue;
+    const record = services.images.status(mount.image.image);
+    if (!record) throw new BerthError("NotFound", `image "${mount.image.image.slice(0, 300)}" of a volume not found`);
+    const target = path.join(directoryOf(services, id), String(index));
+    fs.mkdirSync(target, { recursive: true, mode: 0o711 });
+    undo.push(`the image volume ${index}`, () => services.images.unmountImage(target));
+    services.images.mountImageReadOnly(record.id, target);
+    trees.set(index, mount.imageSubPath ? subTree(target, mount.imageSubPath) : target);
+  }
+  return trees;
+}
+
+function subTree(root: string, subPath: string): string {
+  const found = directoryInRoot(root, subPath);
+  if (found) return found;
+  throw new BerthError("ImageVolumeMountFailed", `the image has no directory "${subPath.slice(0, 300)}"`);
+}
+
+/** Undoes mountImageVolumes(); nothing where that is undone. */
+export function releaseImageVolumes(services: Services, id: ContainerId, config: ContainerConfig): void {
+  for (const [index, mount] of config.mounts.entries()) {
+    if (mount.image?.image) services.images.unmountImage(path.join(directoryOf(services, id), String(index)));
+  }
+}
