@@ -1,4 +1,4 @@
-import type { ChainId, Digest } from "../api/ids";
+import type { ChainId } from "../api/ids";
 import type { ContentStore } from "./content-store";
 import type { ImageStore } from "./image-store";
 import type { LayerStore } from "./layer-store";

@@ -13,7 +13,6 @@ import { removeTree } from "./remove-tree";
 import type { BlobStore, Descriptor } from "./types";
 import type { Applied } from "./unpack/apply";
 import { NeedsParents } from "./unpack/directories";
-import type { UnpackLimits } from "./unpack/job";
 import type { Unpacker } from "./unpack/unpacker";
 
 /** A layer of an image, as its record has it. */
