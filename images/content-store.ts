@@ -59,6 +59,11 @@ export class ContentStore implements BlobStore {
     if (this.sizes.has(digest)) this.sizes.set(digest, size);
   }
 
+  /** Whether a blob is there, of whatever size. */
+  isThere(digest: Digest): boolean {
+    return fs.existsSync(this.pathOf(digest));
+  }
+
   /** Whether a blob is there with the size that a record has for it. Nothing is removed. */
   isWhole({ digest, size }: Descriptor): boolean {
     return fs.statSync(this.pathOf(digest), { throwIfNoEntry: false })?.size === size;

@@ -1,31 +1,38 @@
-import fs from "node:fs";
+import { availableParallelism } from "node:os";
 import path from "node:path";
 import type { Config } from "../api/config/schema";
 import { BerthError, codeOf, messageOf } from "../api/errors";
-import type { ContainerId, ImageId } from "../api/ids";
+import type { ContainerId, Digest, ImageId } from "../api/ids";
 import type { Mounts } from "../sys/mounts";
+import { exportArchive } from "./archive-export";
+import { importArchive } from "./archive-import";
+import type { RetryPolicy } from "./back-off";
 import { chainIdsOf } from "./chain-id";
 import { ContentStore } from "./content-store";
-import type { AuthConfig } from "./credentials";
 import type { DiskUsage } from "./disk-usage";
 import { collectGarbage } from "./image-gc";
 import { ImageStore } from "./image-store";
+import { parseJsonObject } from "./json-object";
 import { type Layer, LayerStore } from "./layer-store";
 import { Leases } from "./leases";
-import { type PulledImage, Puller } from "./pull";
-import { formatReference, parseReference, type Reference, repositoryName } from "./reference";
+import { maxManifestBytes, parseManifest } from "./manifest";
+import { manifestMediaTypes } from "./media-types";
+import { Puller, type PullRequest } from "./pull";
+import { formatReference, parseReference, repositoryName } from "./reference";
 import { Snapshots } from "./snapshots";
-import type { ImageConfig, ImageManifest, ImageRecord, PullProgress } from "./types";
+import type { ImageConfig, ImageManifest, ImageRecord } from "./types";
 import { Unpacker } from "./unpack/unpacker";
 
 export interface ImageServiceOptions {
-  /** Everything is kept below it, on one file system. */
+  /** Everything is kept below it. */
   root: string;
   /** The compiled images/unpack/worker.ts. */
   workerScript: string;
   images: Config["images"];
-  /** Layers that are unpacked at once. */
+  /** Layers that are unpacked at once; as many as there are processors, up to 4. */
   maxWorkers?: number;
+  /** Shorter ones for tests. */
+  retry?: RetryPolicy;
 }
 
 export interface ImageServiceModules {
@@ -33,227 +40,279 @@ export interface ImageServiceModules {
   warn(message: string): void;
 }
 
-export interface PullOptions {
-  auth?: AuthConfig;
-  signal?: AbortSignal;
-  onProgress?: PullProgress;
-}
-
-/** A file system's use, as the CRI's ImageFsInfo tells it. */
-export interface FilesystemUsage {
+/** What one file system is used for. */
+export interface FsUsage {
   mountpoint: string;
   usedBytes: number;
   inodesUsed: number;
 }
 
-/** Images as the rest of Berth sees them: pulled, listed, mounted for containers, removed. */
+/** Containers' writable layers are counted file by file; for the whole an answer of this age is good enough. */
+const usageAgeMs = 30_000;
+
+/** Images and the root file systems made of them, as cri/ sees them. */
 export class ImageService {
   private readonly leases = new Leases();
   private readonly blobs: ContentStore;
   private readonly layers: LayerStore;
-  private readonly records: ImageStore;
   private readonly snapshots: Snapshots;
+  private readonly images: ImageStore;
   private readonly puller: Puller;
-  private collecting = Promise.resolve();
+  private collecting: Promise<unknown> = Promise.resolve();
 
   constructor(
     private readonly options: ImageServiceOptions,
     private readonly modules: ImageServiceModules,
   ) {
-    const { root, workerScript, images, maxWorkers = 2 } = options;
-    const { mounts, warn: report } = modules;
     const { leases } = this;
-    this.blobs = new ContentStore(path.join(root, "content"), { leases });
+    const { root, workerScript } = options;
+    const { mounts, warn: report } = modules;
+    const maxWorkers = options.maxWorkers ?? Math.min(availableParallelism(), 4);
     const unpacker = new Unpacker({ workerScript, maxWorkers });
+    this.blobs = new ContentStore(path.join(root, "content"), { leases });
     this.layers = new LayerStore(
       { root: path.join(root, "layers") },
       { blobs: this.blobs, leases, mounts, unpacker, report },
     );
-    this.records = new ImageStore(path.join(root, "images"), { missingOf: (record) => this.missingOf(record), report });
     this.snapshots = new Snapshots(path.join(root, "snapshots"), { mounts, report });
+    this.images = new ImageStore(path.join(root, "images"), { missingOf: (record) => this.missingOf(record), report });
     this.puller = new Puller(
-      { images },
+      { images: options.images, retry: options.retry },
       {
         store: this.blobs,
-        // unpacking goes on while other layers are still on their way
         layerReady: ({ index, manifest, config }) => this.layers.stage(layersOf(manifest, config), index),
       },
     );
   }
 
-  /** Reads what is there, and throws away what a crash has left half done. */
+  /** Reads what is on disk; what is half done or damaged goes, or is set aside and reported. Comes before all else. */
   async open(): Promise<void> {
-    await fs.promises.mkdir(this.options.root, { recursive: true, mode: 0o711 });
-    await Promise.all([this.blobs.open(), this.layers.open(), this.snapshots.open()]);
-    await this.records.open();
-    for (const record of this.records.list()) for (const { blob } of record.layers) this.blobs.expect(blob);
-    this.collectGarbage();
+    await this.blobs.open();
+    await this.layers.open();
+    await this.snapshots.open();
+    await this.images.open();
   }
 
-  /** Fetches an image and resolves when all of it is on disk. Throws as Puller.pull() and LayerStore.ensure() do. */
-  async pull(text: string, options: PullOptions = {}): Promise<ImageRecord> {
+  /**
+   * Brings an image and resolves when it is whole and on disk. Throws as Puller does, and InvalidArgument or
+   * ResourceExhausted for layers that cannot be unpacked. What was fetched of a failed pull serves the next.
+   */
+  async pull(text: string, request: PullRequest = {}): Promise<ImageRecord> {
     const reference = parseReference(text);
     const endLease = this.leases.begin();
     try {
-      const pulled = await this.puller.pull(reference, options);
-      try {
-        return await this.unpackAndRecord(pulled, options);
-      } catch (error) {
-        if (codeOf(error) !== "InvalidArgument") throw error;
-        // the blob may have been right once and be damaged on this disk: then it is fetched again, else the image is bad
-        const damaged = await this.blobs.removeDamaged(pulled.manifest.layers.map(({ digest }) => digest));
-        if (damaged.length === 0) throw error;
-        this.modules.warn(`${damaged.length} damaged blobs are fetched again: ${messageOf(error)}`);
-        return await this.unpackAndRecord(await this.puller.pull(reference, options), options);
+      for (let again = true; ; again = false) {
+        const { manifest, config, topDigest } = await this.puller.pull(reference, request);
+        const digests = [`${repositoryName(reference)}@${topDigest}`];
+        const tags = reference.digest === undefined ? [formatReference(reference)] : [];
+        try {
+          return await this.complete({ manifest, config, tags, digests }, request);
+        } catch (error) {
+          // a blob can have been damaged on the disk since it was fetched
+          if (!again || codeOf(error) !== "InvalidArgument") throw error;
+          const removed = await this.blobs.removeDamaged(manifest.layers.map(({ digest }) => digest));
+          if (removed.length === 0) throw error;
+          this.modules.warn(`damaged blobs are fetched again: ${removed.join(", ")}`);
+        }
       }
     } finally {
       endLease();
     }
   }
 
-  private async unpackAndRecord(pulled: PulledImage, { signal, onProgress }: PullOptions): Promise<ImageRecord> {
-    const { manifest, config } = pulled;
-    const layers = layersOf(manifest, config);
-    const tell = ({ blob }: Layer, state: "unpacking" | "done") =>
-      onProgress?.({ digest: blob.digest, state, doneBytes: blob.size, totalBytes: blob.size });
-    for (const layer of layers) tell(layer, this.layers.has(layer.chainId) ? "done" : "unpacking");
-    await this.layers.ensure(layers, { signal, onDone: (layer) => tell(layer, "done") });
-    return this.record(manifest, config, namesOf(pulled.reference, pulled.topDigest));
-  }
-
-  /** Writes down an image whose blobs and layers are all there. */
-  private record(
-    manifest: ImageManifest,
-    config: ImageConfig,
-    names: { tags: string[]; digests: string[] },
-  ): Promise<ImageRecord> {
-    const layers = layersOf(manifest, config);
-    return this.records.put({
-      id: manifest.config.digest,
-      manifest: manifest.digest,
-      ...names,
-      layers,
-      config: config.config,
-      sizeBytes: layers.reduce((sum, { chainId }) => sum + this.layers.sizeBytes(chainId), 0),
-      pulledAtNs: `${Date.now()}000000`,
-    });
-  }
-
-  /** The image of an ID, a name, or the beginning of an ID; undefined where there is none. */
+  /** By ID, an unambiguous beginning of it, tag or digest reference; undefined where there is none. */
   status(text: string): ImageRecord | undefined {
-    return this.records.resolve(text);
+    return this.images.resolve(text);
   }
 
-  list(): ImageRecord[] {
-    return this.records.list();
+  /** Those pulled last first; with `text`, the one that it stands for. */
+  list(text?: string): ImageRecord[] {
+    if (!text) return this.images.list();
+    const found = this.images.resolve(text);
+    return found ? [found] : [];
   }
 
-  /** Removes an image with all its names. Its layers stay as long as a container is mounted on them. */
+  /**
+   * Removes an image with all its names; it is in no list from the call on. What containers still use of it goes with
+   * the last of them. Does nothing where there is none.
+   */
   async remove(text: string): Promise<void> {
-    const record = this.records.resolve(text);
+    const record = this.images.resolve(text);
     if (!record) return;
-    await this.records.remove(record.id);
-    this.collectGarbage();
+    await this.images.remove(record.id);
+    await this.collect();
   }
 
-  /** Mounts a container's own writable tree over an image at `target`, an existing directory. Throws NotFound. */
-  async mountRootfs({
-    containerId,
-    image,
-    target,
-  }: {
-    containerId: ContainerId;
-    image: ImageId;
-    target: string;
-  }): Promise<void> {
-    await this.snapshots.prepare({ id: containerId, ...this.stackOf(image), target });
+  /** Takes in the images of an archive (importArchive()), named by it or by `name`. */
+  async importArchive(file: string, name?: string): Promise<ImageRecord[]> {
+    const endLease = this.leases.begin();
+    const records: ImageRecord[] = [];
+    try {
+      for (const { manifest, config, names } of await importArchive(file, this.blobs, { name })) {
+        const digests = names.filter((each) => each.includes("@"));
+        const tags = names.filter((each) => !each.includes("@"));
+        records.push(await this.complete({ manifest, config, tags, digests }));
+      }
+    } finally {
+      endLease();
+      await this.collect();
+    }
+    return records;
   }
 
-  /** Unmounts and removes what a container has written; nothing where that is gone. */
+  /** Writes an image to an archive (exportArchive()). Throws NotFound. */
+  async exportImage(text: string, file: string): Promise<void> {
+    const record = this.images.resolve(text);
+    if (!record) throw new BerthError("NotFound", `image "${text.slice(0, 300)}" is not there`);
+    const endLease = this.leases.begin();
+    try {
+      const body = await this.blobs.read(record.manifest, maxManifestBytes);
+      const { mediaType } = parseJsonObject(body, `manifest ${record.manifest}`);
+      const document = parseManifest(body, typeof mediaType === "string" ? mediaType : manifestMediaTypes[0]!);
+      if (document.kind !== "manifest") throw new BerthError("Internal", `${record.manifest} is no manifest`);
+      await exportArchive(file, { record, manifest: document.manifest, names: record.tags }, this.blobs);
+    } finally {
+      endLease();
+    }
+  }
+
+  /**
+   * Makes a container's writable root file system over an image and mounts it at `target`, an existing directory.
+   * Layers that have vanished are unpacked anew. Throws NotFound for an image that is not there.
+   */
+  async mountRootfs(request: { containerId: ContainerId; image: ImageId; target: string }): Promise<void> {
+    const { containerId, image, target } = request;
+    const record = this.images.get(image);
+    if (!record) throw new BerthError("NotFound", `image ${image} is not there`, { hint: "pull it first" });
+    const endLease = this.leases.begin();
+    try {
+      if (!record.layers.every(({ chainId }) => this.layers.has(chainId))) await this.repair(record);
+      const chainIds = record.layers.map(({ chainId }) => chainId);
+      await this.snapshots.prepare({ id: containerId, chainIds, layers: this.layers.diffPaths(chainIds), target });
+    } finally {
+      endLease();
+    }
+  }
+
+  /** Unmounts and removes what mountRootfs() made; does nothing where it is gone. */
   async releaseRootfs(containerId: ContainerId, target: string): Promise<void> {
     await this.snapshots.remove(containerId, target);
-    this.collectGarbage();
+    await this.collectUnused();
   }
 
-  /** Mounts an image's tree at `target`, an existing directory, for reading alone. Throws NotFound. */
-  mountImageReadOnly(image: ImageId, target: string): void {
-    this.snapshots.mountReadOnly({ ...this.stackOf(image), target });
-  }
-
-  unmountImage(target: string): void {
-    this.snapshots.unmountReadOnly(target);
-    this.collectGarbage();
-  }
-
-  private stackOf(image: ImageId) {
-    const record = this.records.get(image);
-    if (!record) throw new BerthError("NotFound", `image ${image} is not there`);
-    const chainIds = record.layers.map(({ chainId }) => chainId);
-    return { chainIds, layers: this.layers.diffPaths(chainIds) };
-  }
-
-  /** Containers that have a writable tree, for who takes up after a crash. */
+  /** Containers that have a writable root file system here, of this run or an earlier one. */
   rootfsOwners(): ContainerId[] {
     return this.snapshots.list();
   }
 
-  /** What a container has written; an answer of the last `maxAgeMs` will do. Throws NotFound. */
-  snapshotUsage(containerId: ContainerId, maxAgeMs = 10_000): Promise<DiskUsage> {
+  /** Mounts an image at `target`, an existing directory, for reading alone. Throws NotFound. */
+  mountImageReadOnly(image: ImageId, target: string): void {
+    const record = this.images.get(image);
+    if (!record) throw new BerthError("NotFound", `image ${image} is not there`, { hint: "pull it first" });
+    const chainIds = record.layers.map(({ chainId }) => chainId);
+    const missing = chainIds.find((chainId) => !this.layers.has(chainId));
+    if (missing)
+      throw new BerthError("FailedPrecondition", `layer ${missing} is gone`, { hint: "pull the image again" });
+    this.snapshots.mountReadOnly({ chainIds, layers: this.layers.diffPaths(chainIds), target });
+  }
+
+  /** Undoes mountImageReadOnly(); does nothing where that is undone. */
+  unmountImage(target: string): void {
+    this.snapshots.unmountReadOnly(target);
+    this.collectUnused().catch((error) => this.modules.warn(`collecting unused layers: ${messageOf(error)}`));
+  }
+
+  /** What a container has written to its root file system. Throws NotFound. */
+  snapshotUsage(containerId: ContainerId, maxAgeMs = 0): Promise<DiskUsage> {
     return this.snapshots.usage(containerId, maxAgeMs);
   }
 
-  /** The image store (blobs and layers), and apart from it what containers have written. */
-  async fsUsage(): Promise<{ images: FilesystemUsage; containers: FilesystemUsage }> {
-    const { root } = this.options;
-    const blobs = this.blobs.usage();
-    const layers = this.layers.usage();
-    const written = await Promise.all(
-      this.snapshots.list().map((id) => this.snapshotUsage(id).catch(() => ({ usedBytes: 0, inodes: 0 }))),
-    );
-    return {
-      images: {
-        mountpoint: root,
-        usedBytes: blobs.usedBytes + layers.usedBytes,
-        inodesUsed: blobs.inodes + layers.inodes,
-      },
-      containers: {
-        mountpoint: path.join(root, "snapshots"),
-        usedBytes: written.reduce((sum, each) => sum + each.usedBytes, 0),
-        inodesUsed: written.reduce((sum, each) => sum + each.inodes, 0),
-      },
+  /** What images take, and what containers have written. */
+  async fsUsage(): Promise<{ images: FsUsage; containers: FsUsage }> {
+    const mountpoint = this.options.root;
+    const [blobs, layers] = [this.blobs.usage(), this.layers.usage()];
+    const containers: FsUsage = { mountpoint, usedBytes: 0, inodesUsed: 0 };
+    for (const id of this.snapshots.list()) {
+      // one that goes meanwhile has no usage
+      const usage = await this.snapshots.usage(id, usageAgeMs).catch(() => undefined);
+      containers.usedBytes += usage?.usedBytes ?? 0;
+      containers.inodesUsed += usage?.inodes ?? 0;
+    }
+    const images: FsUsage = {
+      mountpoint,
+      usedBytes: blobs.usedBytes + layers.usedBytes,
+      inodesUsed: blobs.inodes + layers.inodes,
     };
+    return { images, containers };
   }
 
-  /** One at a time, in the background; what it could not remove, the next one does. */
-  private collectGarbage(): void {
-    const { records: images, blobs, layers, leases, snapshots } = this;
-    this.collecting = this.collecting.then(async () => {
-      try {
-        await collectGarbage({ images, blobs, layers, leases, layersInUse: () => snapshots.layersInUse() });
-      } catch (error) {
-        this.modules.warn(`what no image needs could not be removed: ${messageOf(error)}`);
-      }
+  /** From blobs to a record. */
+  private async complete(
+    image: { manifest: ImageManifest; config: ImageConfig; tags: string[]; digests: string[] },
+    { signal, onProgress }: PullRequest = {},
+  ): Promise<ImageRecord> {
+    const { manifest, config, tags, digests } = image;
+    const layers = layersOf(manifest, config);
+    const report = (layer: Layer, state: "unpacking" | "done") => {
+      const { digest, size } = layer.blob;
+      onProgress?.({ digest, state, doneBytes: size, totalBytes: size });
+    };
+    for (const layer of layers) if (!this.layers.has(layer.chainId)) report(layer, "unpacking");
+    await this.layers.ensure(layers, { signal, onDone: (layer) => report(layer, "done") });
+    const unpackedBytes = layers.reduce((sum, { chainId }) => sum + this.layers.sizeBytes(chainId), 0);
+    return this.images.put({
+      id: manifest.config.digest,
+      manifest: manifest.digest,
+      tags,
+      digests,
+      layers,
+      config: config.config,
+      // the kubelet takes an image of no size for a broken one
+      sizeBytes: unpackedBytes || manifest.config.size,
+      pulledAtNs: String(BigInt(Date.now()) * 1_000_000n),
     });
   }
 
-  private missingOf(record: ImageRecord): string | undefined {
-    for (const { blob, chainId } of record.layers) {
-      if (!this.blobs.isWhole(blob)) return `blob ${blob.digest} is missing or damaged`;
-      if (!this.layers.has(chainId)) return `layer ${chainId} is missing`;
+  private async repair(record: ImageRecord): Promise<void> {
+    this.modules.warn(`layers of image ${record.id} are gone and unpacked anew`);
+    for (const { blob } of record.layers) {
+      if (await this.blobs.has(blob.digest)) continue;
+      await this.images.remove(record.id);
+      throw new BerthError("NotFound", `blob ${blob.digest} of image ${record.id} is gone`, {
+        hint: "pull the image again",
+      });
     }
-    return undefined;
+    await this.layers.ensure(record.layers);
+  }
+
+  private missingOf(record: ImageRecord): string | undefined {
+    for (const { blob } of record.layers) this.blobs.expect(blob);
+    const missingBlob: Digest | undefined =
+      [record.id, record.manifest].find((digest) => !this.blobs.isThere(digest)) ??
+      record.layers.find(({ blob }) => !this.blobs.isWhole(blob))?.blob.digest;
+    if (missingBlob) return `blob ${missingBlob} is missing or short`;
+    const missingLayer = record.layers.find(({ chainId }) => !this.layers.has(chainId));
+    return missingLayer && `layer ${missingLayer.chainId} is missing`;
+  }
+
+  /** Nothing is unused while every layer in use belongs to an image. */
+  private async collectUnused(): Promise<void> {
+    const known = new Set(this.images.list().flatMap(({ layers }) => layers.map(({ chainId }) => chainId)));
+    if (this.layers.list().some((chainId) => !known.has(chainId))) await this.collect();
+  }
+
+  private collect(): Promise<unknown> {
+    const { images, blobs, layers, leases, snapshots } = this;
+    const next = this.collecting.then(() =>
+      collectGarbage({ images, blobs, layers, leases, layersInUse: () => snapshots.layersInUse() }),
+    );
+    this.collecting = next.catch(() => {});
+    return next;
   }
 }
 
+/** The layers that a manifest and its configuration speak of, bottom first. */
 function layersOf(manifest: ImageManifest, config: ImageConfig): Layer[] {
   const chainIds = chainIdsOf(config.diffIds);
   return manifest.layers.map((blob, index) => ({ blob, diffId: config.diffIds[index]!, chainId: chainIds[index]! }));
-}
-
-/** A pull by tag gives the image that tag; one by digest gives it none. */
-function namesOf(reference: Reference, topDigest: string): { tags: string[]; digests: string[] } {
-  return {
-    tags: reference.digest ? [] : [formatReference(reference)],
-    digests: [`${repositoryName(reference)}@${topDigest}`],
-  };
 }
