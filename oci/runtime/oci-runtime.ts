@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
 import { BerthError, type ErrorCode } from "../../api/errors";
-import { type Child, pipeFromChild, type RunResult, runProcess, spawnProcess } from "../../sys/spawn";
+import { type Child, killGroup, pipeFromChild, type RunResult, runProcess, spawnProcess } from "../../sys/spawn";
 import { descendantsOf } from "../../sys/process-identity";
 import { encodeSpec } from "../runtime-spec";
 import { createUnderMonitor } from "./conmon";
@@ -48,6 +48,9 @@ export interface ExecResult {
   stderr: Buffer;
   exitCode: number;
 }
+
+/** How long a runtime may take to see the end of a command that was killed. */
+const reapPatienceMs = 2000;
 
 /** Drives one OCI runtime (runtime spec, runtime.md#operations), crun or runc, through its command line. */
 export class OciRuntime {
@@ -160,7 +163,7 @@ export class OciRuntime {
     const stop = (code: ErrorCode, message: string) => {
       if (stopped) return;
       stopped = new BerthError(code, message);
-      killExec(child.pid, pidFile);
+      killExec(child, pidFile);
       // a process that has left the group may hold the pipes for ever
       out.stream.destroy();
       err.stream.destroy();
@@ -238,8 +241,11 @@ function execFailure(stderr: string): BerthError {
   return new BerthError(code, `exec failed: ${said || "the runtime gave no reason"}`);
 }
 
-/** Ends a command with its process group and all its descendants, and the runtime that waits for it. */
-function killExec(runtimePid: number, pidFile: string): void {
+/**
+ * Ends a command with its process group and all its descendants. The runtime that waits for it must live on to reap it,
+ * or a zombie is left to the container's own init; it is killed too where there is no command yet or it does not end.
+ */
+function killExec(runtime: Child, pidFile: string): void {
   const kill = (pid: number) => {
     try {
       process.kill(pid, "SIGKILL");
@@ -247,11 +253,17 @@ function killExec(runtimePid: number, pidFile: string): void {
       // gone
     }
   };
+  let pid = 0;
   try {
-    const pid = Number(fs.readFileSync(pidFile, "utf8"));
-    if (pid > 1) for (const each of [-pid, pid, ...descendantsOf(pid)]) kill(each);
+    pid = Number(fs.readFileSync(pidFile, "utf8"));
   } catch {
     // it never came to run
   }
-  kill(-runtimePid);
+  if (pid <= 1) {
+    killGroup(runtime.pid);
+    return;
+  }
+  for (const each of [-pid, pid, ...descendantsOf(pid)]) kill(each);
+  const timer = setTimeout(() => killGroup(runtime.pid), reapPatienceMs);
+  runtime.exited.finally(() => clearTimeout(timer));
 }

@@ -118,7 +118,11 @@ describe("requests", () => {
   const left = () => [fs.readdirSync(path.join(daemon.state, "sandboxes")), daemon.allocatedAddresses()];
 
   test.each([
-    ["without a name", { ...pod, metadata: { ...pod.metadata, name: "" } }, "metadata.name"],
+    [
+      "with a control character in its name",
+      { ...pod, metadata: { ...pod.metadata, name: "a\u0001b" } },
+      "metadata.name",
+    ],
     ["with a cgroup parent that escapes", { ...pod, linux: { cgroup_parent: "/../.." } }, "cgroup_parent"],
     [
       "with a sysctl of the host's",
@@ -135,7 +139,7 @@ describe("requests", () => {
 
   test("runp with an unknown runtime handler names the known ones", async () => {
     const { stderr } = await crictl.try("runp", "--runtime", "nope", crictl.file("bad.json", pod));
-    expect(stderr).toMatch(/no runtime handler "nope".*known handlers: .*runc/s);
+    expect(stderr).toMatch(/no runtime handler \\?"nope.*known handlers: .*runc/s);
     expect(left()).toEqual([[], []]);
   });
 

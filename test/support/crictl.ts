@@ -37,7 +37,8 @@ export class Crictl {
 
   /** What it prints with `--output json`. */
   async json<T = Record<string, unknown>>(...args: string[]): Promise<T> {
-    return JSON.parse(await this.run(...args, "--output", "json")) as T;
+    const [verb = "", ...words] = args;
+    return JSON.parse(await this.run(verb, "--output", "json", ...words)) as T;
   }
 
   /** Writes a pod's or container's configuration to a file, which crictl wants it in. */
