@@ -4,7 +4,7 @@ import { BerthError, messageOf } from "../api/errors";
 import { type Digest, hexOf } from "../api/ids";
 import { diskError } from "./disk-error";
 import { maxManifestBytes } from "./manifest";
-import type { BlobStore, ImageManifest, ImageRecord } from "./types";
+import type { BlobStore, ImageManifest } from "./types";
 
 const blockBytes = 512;
 const blobPath = (digest: Digest) => `blobs/sha256/${hexOf(digest)}`;
@@ -16,7 +16,7 @@ const blobPath = (digest: Digest) => `blobs/sha256/${hexOf(digest)}`;
  */
 export async function exportArchive(
   file: string,
-  image: { record: ImageRecord; manifest: ImageManifest; names: readonly string[] },
+  image: { manifest: ImageManifest; names: readonly string[] },
   store: BlobStore,
 ): Promise<void> {
   const temporary = `${file}.partial-${process.pid}`;

@@ -170,7 +170,7 @@ export class ImageService {
       const { mediaType } = parseJsonObject(body, `manifest ${record.manifest}`);
       const document = parseManifest(body, typeof mediaType === "string" ? mediaType : manifestMediaTypes[0]!);
       if (document.kind !== "manifest") throw new BerthError("Internal", `${record.manifest} is no manifest`);
-      await exportArchive(file, { record, manifest: document.manifest, names: record.tags }, this.blobs);
+      await exportArchive(file, { manifest: document.manifest, names: record.tags }, this.blobs);
     } finally {
       endLease();
     }

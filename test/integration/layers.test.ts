@@ -1,26 +1,17 @@
 import { execFileSync } from "node:child_process";
 import fs from "node:fs";
-import os from "node:os";
 import path from "node:path";
-import type { ContainerId } from "../../api/ids";
-import { ContentStore } from "../../images/content-store";
-import { LayerStore } from "../../images/layer-store";
-import { Leases } from "../../images/leases";
-import { Snapshots } from "../../images/snapshots";
-import { Unpacker } from "../../images/unpack/unpacker";
-import { HostMounts } from "../../sys/mounts";
 import { describeTree } from "./layers/describe-tree";
 import { writeLayout } from "./layers/oci-layout";
 import { type MadeEntry, makeTar } from "./layers/tar-maker";
 import { buildWorkerScript } from "./layers/worker-script";
+import { Workspace } from "./layers/workspace";
 
-jest.setTimeout(20_000);
+jest.setTimeout(60_000);
 
 let workerScript = "";
+let space: Workspace;
 let directory = "";
-let mounts: HostMounts;
-let reports: string[];
-const mounted = new Set<string>();
 
 beforeAll(() => {
   workerScript = buildWorkerScript();
@@ -31,51 +22,11 @@ afterAll(() => {
 });
 
 beforeEach(() => {
-  directory = fs.mkdtempSync(path.join(os.tmpdir(), "berth-layers-"));
-  mounts = new HostMounts();
-  reports = [];
+  space = new Workspace(workerScript);
+  directory = space.directory;
 });
 
-afterEach(() => {
-  for (const target of mounted) mounts.unmount(target);
-  mounted.clear();
-  execFileSync("rm", ["-rf", directory]);
-});
-
-async function openStore(limits: { mostEntries?: number; mostRatio?: number; allowedBytes?: number } = {}) {
-  const leases = new Leases();
-  const report = (message: string) => reports.push(message);
-  const blobs = new ContentStore(path.join(directory, "content"), { leases });
-  await blobs.open();
-  const unpacker = new Unpacker({ workerScript, maxWorkers: 2 });
-  const layers = new LayerStore(
-    { root: path.join(directory, "layers"), ...limits },
-    { blobs, leases, mounts, unpacker, report },
-  );
-  await layers.open();
-  const snapshots = new Snapshots(path.join(directory, "snapshots"), { mounts, report });
-  await snapshots.open();
-  return { leases, blobs, layers, snapshots };
-}
-
-/** Unpacks an image into the store and mounts it as a container's root file system. */
-async function unpackByBerth(image: ReturnType<typeof writeLayout>): Promise<string> {
-  const { blobs, layers, snapshots, leases } = await openStore();
-  const end = leases.begin();
-  for (const { blob } of image.layers) {
-    const file = path.join(directory, "layout", "blobs", "sha256", blob.digest.slice(7));
-    await blobs.ingest(blob, fs.createReadStream(file));
-  }
-  await layers.ensure(image.layers);
-  end();
-  const chainIds = image.layers.map((layer) => layer.chainId);
-  const target = path.join(directory, "rootfs");
-  fs.mkdirSync(target);
-  mounted.add(target);
-  const id = "a".repeat(64) as ContainerId;
-  await snapshots.prepare({ id, chainIds, layers: layers.diffPaths(chainIds), target });
-  return target;
-}
+afterEach(() => space.clean());
 
 function unpackByUmoci(): string {
   const bundle = path.join(directory, "bundle");
@@ -86,7 +37,7 @@ function unpackByUmoci(): string {
 /** Both trees in words. Directories that no layer describes have the time of unpacking at umoci's. */
 async function bothTrees(tars: Buffer[], options: { anyTime?: string[]; compression?: "gzip" | "zstd" | "none" } = {}) {
   const layout = path.join(directory, "layout");
-  const berth = await unpackByBerth(writeLayout(layout, tars, options.compression));
+  const berth = await space.rootfsOf(writeLayout(layout, tars, options.compression).layers);
   // it does not know zstd
   if (options.compression === "zstd") {
     fs.rmSync(layout, { recursive: true });
@@ -192,7 +143,7 @@ describe("a tree from GNU tar", () => {
     ["PAX 1.0", ["--format=pax", "--sparse", "--sparse-version=1.0"]],
   ])("ensure() makes what GNU tar packed when files are sparse (%s)", async (_, args) => {
     const image = writeLayout(path.join(directory, "layout"), [gnuTar(fill, args)]);
-    const berth = await unpackByBerth(image);
+    const berth = await space.rootfsOf(image.layers);
     const source = path.join(directory, fs.readdirSync(directory).find((name) => /^src-[^.]*$/.test(name))!);
     // GNU's own format has whole seconds and no attributes
     const plain = args[0] === "--format=gnu";
@@ -312,7 +263,7 @@ describe("layers upon layers", () => {
   test.each(cases)("ensure() makes what umoci makes when %s", async (_, tars, ...[anyTime]) => {
     const { berth, umoci } = await bothTrees(tars.map(makeTar), { anyTime });
     expect(berth).toEqual(umoci);
-    expect(reports).toEqual([]);
+    expect(space.reports).toEqual([]);
   });
 
   test("ensure() passes AUFS's bookkeeping over when a layer has it", async () => {
@@ -322,7 +273,7 @@ describe("layers upon layers", () => {
       { name: ".wh..wh.aufs" },
       { name: "etc/x" },
     ];
-    const target = await unpackByBerth(writeLayout(path.join(directory, "layout"), [base, aufs].map(makeTar)));
+    const target = await space.rootfsOf(writeLayout(space.at("layout"), [base, aufs].map(makeTar)).layers);
     expect(Object.keys(describeTree(target)).filter((name) => name.includes(".wh."))).toEqual([]);
     expect(fs.existsSync(path.join(target, "etc/x"))).toBe(true);
   });
