@@ -14,7 +14,7 @@ export const importImages: Command = {
         path: path.resolve(file),
         name: (values["name"] as string) ?? "",
       });
-      for (const image of images) process.stdout.write(`${image.tags[0] ?? image.id}\n`);
+      for (const { id, tags } of images) process.stdout.write(`${(tags.length > 0 ? tags : [id]).join("\n")}\n`);
       return 0;
     }),
 };
