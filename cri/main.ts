@@ -25,6 +25,9 @@ import type { Services } from "./services";
 import { groupNumber } from "./socket-group";
 import { StatePaths } from "./state-paths";
 import { Store } from "./store/store";
+import { streamServer } from "./streaming/serve-stream";
+import { StreamingServer } from "./streaming/server";
+import { streamingOptions } from "./streaming/streaming-options";
 import { version } from "./version";
 
 /** How long calls under way may still take once the daemon is told to end. Containers go on without it. */
@@ -82,6 +85,7 @@ export async function startDaemon(config: Config): Promise<{ stop(): Promise<voi
     images.open(),
     networks.start(),
   ]);
+  const streaming = new StreamingServer(streamingOptions(config.streaming));
   const capabilities = daemonCapabilities();
   const services: Services = {
     config,
@@ -96,6 +100,7 @@ export async function startDaemon(config: Config): Promise<{ stop(): Promise<voi
     cgroups,
     cgroupDriver,
     locks: new KeyedLock(),
+    streaming,
     daemon: {
       capabilities,
       oomScoreAdj: Number(fs.readFileSync("/proc/self/oom_score_adj", "utf8")),
@@ -104,6 +109,7 @@ export async function startDaemon(config: Config): Promise<{ stop(): Promise<voi
   };
   const stopWatch = watchExits(services);
   await recover(services);
+  await streaming.listen(streamServer(services, config.streaming.stream_creation_timeout_s * 1000));
 
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
@@ -124,6 +130,7 @@ export async function startDaemon(config: Config): Promise<{ stop(): Promise<voi
   return {
     async stop() {
       await server.close(shutdownGraceMs);
+      streaming.stop();
       stopMetrics();
       stopWatch();
       networks.stop();

@@ -9,6 +9,7 @@ import type { Namespaces } from "../sys/namespaces";
 import type { Logger } from "./log";
 import type { StatePaths } from "./state-paths";
 import type { Store } from "./store/store";
+import type { StreamUrls } from "./streaming/requests";
 
 /** What the RPCs work with; made once, in main.ts. */
 export interface Services {
@@ -25,6 +26,7 @@ export interface Services {
   cgroupDriver: "cgroupfs" | "systemd";
   /** One operation at a time on each sandbox and each container, by ID. */
   locks: KeyedLock;
+  streaming: StreamUrls;
   daemon: DaemonRights;
 }
 

@@ -80,6 +80,25 @@ export const configSchema = section("Berth: a container runtime for Kubernetes n
     plugin_timeout_s: integer(60, { min: 1, max: 600 }, "The longest that one plugin may take, in seconds."),
   }),
 
+  streaming: section("Where the clients of exec, attach and port-forward connect to", {
+    address: text(
+      "127.0.0.1:0",
+      "Address and port; port 0 takes a free one. The kubelet connects here: leave it on the loopback unless others must.",
+    ),
+    tls_cert_file: text("", "A certificate in PEM, to serve HTTPS; empty for HTTP.", absoluteOrEmpty),
+    tls_key_file: text("", "The certificate's key in PEM.", absoluteOrEmpty),
+    idle_timeout_s: integer(
+      14400,
+      { min: 1, max: 1000000 },
+      "A connection on which nothing moves for so long is closed, in seconds.",
+    ),
+    stream_creation_timeout_s: integer(
+      30,
+      { min: 1, max: 3600 },
+      "How long a client may take to open its streams once it has connected, in seconds.",
+    ),
+  }),
+
   images: section("Images and registries", {
     certs_dirs: texts(
       ["/etc/berth/certs.d", "/etc/containerd/certs.d", "/etc/docker/certs.d"],

@@ -101,6 +101,7 @@ async function build(services: Services, made: NewContainer, undo: UndoStack): P
     logPath: logPath || undefined,
     terminal: config.tty,
     stdin: config.stdin,
+    stdinOnce: config.stdinOnce,
   });
   const monitorPid = Number(fs.readFileSync(path.join(bundle, "conmon.pid"), "utf8"));
   return {

@@ -1,7 +1,9 @@
 import type { Handlers } from "../server/grpc-server";
 import type { Services } from "../services";
+import { attach } from "./attach";
 import { containerStatus } from "./container-status";
 import { createContainer } from "./create-container";
+import { exec } from "./exec";
 import { execSync } from "./exec-sync";
 import { imageFsInfo } from "./image-fs-info";
 import { imageStatus } from "./image-status";
@@ -9,6 +11,7 @@ import { listContainers } from "./list-containers";
 import { listImages } from "./list-images";
 import { listPodSandbox } from "./list-pod-sandbox";
 import { podSandboxStatus } from "./pod-sandbox-status";
+import { portForward } from "./port-forward";
 import { pullImage } from "./pull-image";
 import { removeContainer } from "./remove-container";
 import { removeImage } from "./remove-image";
@@ -45,6 +48,9 @@ export function runtimeService(services: Services): Handlers<"RuntimeService"> {
     UpdateContainerResources: (request) => updateContainerResources(services, request),
     ReopenContainerLog: (request) => reopenContainerLog(services, request),
     ExecSync: (request) => execSync(services, request),
+    Exec: (request) => exec(services, request),
+    Attach: (request) => attach(services, request),
+    PortForward: (request) => portForward(services, request),
   };
 }
 

@@ -19,6 +19,8 @@ export interface MonitorRequest {
   terminal: boolean;
   /** Keep a stdin open. */
   stdin: boolean;
+  /** Close it when the first client that was attached to it goes, instead of keeping it for the next. */
+  stdinOnce?: boolean;
   systemdCgroup: boolean;
   timeoutMs: number;
 }
@@ -62,6 +64,7 @@ export async function createUnderMonitor(request: MonitorRequest): Promise<{ pid
     ...(request.logSizeMaxBytes > 0 ? ["--log-size-max", String(request.logSizeMaxBytes)] : []),
     ...(request.terminal ? ["-t"] : []),
     ...(request.stdin ? ["-i"] : []),
+    ...(request.stdin && !request.stdinOnce ? ["--leave-stdin-open"] : []),
     ...(request.systemdCgroup ? ["-s"] : []),
   ]; // prettier-ignore
   const sync = pipeFromChild();

@@ -29,6 +29,8 @@ export interface CreateRequest {
   logPath: string | undefined;
   terminal: boolean;
   stdin: boolean;
+  /** Close it when the first client that was attached to it goes. */
+  stdinOnce?: boolean;
 }
 
 export interface ExecRequest {
