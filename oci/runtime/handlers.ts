@@ -115,7 +115,7 @@ async function tryRuntime(runtime: OciRuntime): Promise<string | undefined> {
   const rootfs = path.join(bundle, "rootfs");
   try {
     fs.mkdirSync(rootfs, { recursive: true, mode: 0o700 });
-    fs.mkdirSync(path.join(rootfs, "proc"));
+    for (const name of ["proc", "dev"]) fs.mkdirSync(path.join(rootfs, name));
     const mounts: object[] = [{ destination: "/proc", type: "proc", source: "proc" }];
     for (const name of ["usr", "bin", "lib", "lib64"]) {
       const stat = fs.lstatSync(`/${name}`, { throwIfNoEntry: false });
