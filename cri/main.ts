@@ -13,6 +13,8 @@ import { HostMounts } from "../sys/mounts";
 import { HostNamespaces } from "../sys/namespaces";
 import { cgroupDriverFor } from "./cgroup-driver";
 import { watchExits } from "./container/exit-watch";
+import { PodEvents } from "./events/pod-events";
+import { podState } from "./events/pod-state";
 import { Logger } from "./log";
 import { serveMetrics } from "./metrics-server";
 import { recover } from "./recovery";
@@ -24,6 +26,7 @@ import { createRpcMetrics } from "./server/rpc-metrics";
 import type { Services } from "./services";
 import { groupNumber } from "./socket-group";
 import { StatePaths } from "./state-paths";
+import { CpuSampler } from "./stats/cpu-sampler";
 import { Store } from "./store/store";
 import { streamServer } from "./streaming/serve-stream";
 import { StreamingServer } from "./streaming/server";
@@ -101,6 +104,12 @@ export async function startDaemon(config: Config): Promise<{ stop(): Promise<voi
     cgroupDriver,
     locks: new KeyedLock(),
     streaming,
+    events: new PodEvents({
+      sandboxOf: (id) => services.store.sandboxes.find(id),
+      stateOf: (sandbox) => podState(services, sandbox),
+      report: warn,
+    }),
+    cpuSampler: new CpuSampler(cgroups),
     daemon: {
       capabilities,
       oomScoreAdj: Number(fs.readFileSync("/proc/self/oom_score_adj", "utf8")),
@@ -129,6 +138,9 @@ export async function startDaemon(config: Config): Promise<{ stop(): Promise<voi
 
   return {
     async stop() {
+      // those who wait for events would wait as long as the daemon lives
+      services.events.close();
+      services.cpuSampler.stop();
       await server.close(shutdownGraceMs);
       streaming.stop();
       stopMetrics();

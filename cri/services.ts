@@ -6,8 +6,10 @@ import type { Cgroups } from "../sys/cgroups";
 import type { KeyedLock } from "../sys/keyed-lock";
 import type { Mounts } from "../sys/mounts";
 import type { Namespaces } from "../sys/namespaces";
+import type { PodEvents } from "./events/pod-events";
 import type { Logger } from "./log";
 import type { StatePaths } from "./state-paths";
+import type { CpuSampler } from "./stats/cpu-sampler";
 import type { Store } from "./store/store";
 import type { StreamUrls } from "./streaming/requests";
 
@@ -26,6 +28,9 @@ export interface Services {
   cgroupDriver: "cgroupfs" | "systemd";
   /** One operation at a time on each sandbox and each container, by ID. */
   locks: KeyedLock;
+  events: PodEvents;
+  /** How much of a CPU containers and pods use right now. */
+  cpuSampler: CpuSampler;
   streaming: StreamUrls;
   daemon: DaemonRights;
 }

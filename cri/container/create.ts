@@ -49,7 +49,7 @@ async function make(services: Services, sandbox: Sandbox, config: ContainerConfi
   try {
     undo.push("the bundle", () => fs.rmSync(paths.container(id), { recursive: true, force: true }));
     const record = await build(services, { id, sandbox, config, image }, undo);
-    store.addContainer(record);
+    services.events.containerCreated(store.addContainer(record));
     return id;
   } catch (error) {
     const failures = await undo.unwind();

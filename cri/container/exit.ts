@@ -40,6 +40,7 @@ export async function recordExit(services: Services, container: Container, exit:
   const { store, cgroups, runtimes, log } = services;
   if (!container.record.exit) {
     store.updateContainer(container, { exit });
+    services.events.containerStopped(container);
     container.wakeWaiters();
   }
   container.cleanUp ??= (async () => {

@@ -21,5 +21,6 @@ export async function removeContainer(services: Services, container: Container):
     fs.rmSync(paths.container(container.id), { recursive: true, force: true });
     store.containers.delete(container.id);
     store.containerNames.release(containerName(container.config, container.record.sandboxId));
+    services.events.containerDeleted(container);
   });
 }

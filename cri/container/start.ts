@@ -20,12 +20,15 @@ export async function startContainer(services: Services, container: Container): 
     if (!sandbox?.isReady) {
       throw new BerthError("FailedPrecondition", `container ${container.id} can't start: its sandbox is not ready`);
     }
+    services.events.containerStarting(container);
     try {
       const startedAtNs = String(nowNs());
       await runtimes.get(container.record.handler).start(container.id);
       // a short one may have ended by now, and its end must not be overwritten
       store.updateContainer(container, { startedAtNs });
+      services.events.containerStarted(container);
     } catch (error) {
+      services.events.containerStartFailed(container);
       await recordExit(services, container, {
         code: startErrorCode,
         reason: "StartError",

@@ -48,7 +48,7 @@ async function make(services: Services, config: PodSandboxConfig, handler: strin
   try {
     undo.push("the state directory", () => fs.rmSync(paths.sandbox(id), { recursive: true, force: true }));
     const record = await build(services, { id, config, handler }, undo);
-    store.addSandbox(record);
+    services.events.sandboxRuns(store.addSandbox(record));
     return id;
   } catch (error) {
     const failures = await undo.unwind();

@@ -15,5 +15,6 @@ export async function removeSandbox(services: Services, sandbox: Sandbox): Promi
     fs.rmSync(paths.sandbox(sandbox.id), { recursive: true, force: true });
     store.sandboxes.delete(sandbox.id);
     store.sandboxNames.release(sandbox.name);
+    services.events.sandboxDeleted(sandbox);
   });
 }

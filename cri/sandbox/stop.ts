@@ -20,7 +20,10 @@ async function takeDown(services: Services, sandbox: Sandbox): Promise<void> {
   const { id, record } = sandbox;
   const directory = services.paths.sandbox(id);
   if (record.phase === "stopped" && !fs.existsSync(path.join(directory, "ns"))) return;
-  if (record.phase !== "stopped") store.updateSandbox(sandbox, { phase: "stopped" });
+  if (record.phase !== "stopped") {
+    store.updateSandbox(sandbox, { phase: "stopped" });
+    services.events.sandboxStopped(sandbox);
+  }
   if (record.holder || record.namespaces.pid) await runtimes.get(record.handler).delete(id);
   const netns = record.namespaces.net;
   await networks.tearDown({ sandboxId: id, netnsPath: netns && namespaces.isPinned(netns) ? netns : "" });

@@ -1,0 +1,66 @@
+import type { ContainerStats, Init } from "../../api/messages";
+import { readCgroupCpu } from "../../sys/cgroup-cpu";
+import { readCgroupMemory } from "../../sys/cgroup-memory";
+import { readPressure } from "../../sys/cgroup-pressure";
+import { nowNs } from "../clock";
+import type { Services } from "../services";
+import type { Container } from "../store/container";
+import { cpuUsage, ioUsage, memoryUsage, swapUsage } from "./usage-messages";
+import { writableLayer } from "./writable-layer";
+
+/** Between so many containers others get their turn: their files are read synchronously, some 20 each. */
+const turnSize = 16;
+
+/**
+ * One message a container. Of one that does not run there is only what it has written, as containerd has it; the
+ * kubelet looks at CPU and memory of running ones alone.
+ */
+export async function containerStats(
+  services: Services,
+  containers: readonly Container[],
+): Promise<Init<ContainerStats>[]> {
+  const running = containers.filter((container) => container.isRunning);
+  const nanoCores = await services.cpuSampler.nanoCores(
+    running.map(({ id, record }) => ({ id, cgroups: record.cgroups })),
+  );
+  const stats: Init<ContainerStats>[] = [];
+  for (let first = 0; first < containers.length; first += turnSize) {
+    const turn = containers.slice(first, first + turnSize);
+    stats.push(...(await Promise.all(turn.map((each) => statsOf(services, each, nanoCores.get(each.id))))));
+  }
+  return stats;
+}
+
+async function statsOf(
+  services: Services,
+  container: Container,
+  nanoCores: bigint | undefined,
+): Promise<Init<ContainerStats>> {
+  const { id, config } = container;
+  const { metadata, labels, annotations } = config;
+  const written = await writableLayer(services, container);
+  return {
+    attributes: { id, metadata, labels, annotations },
+    ...(container.isRunning ? cgroupStats(services, container, nanoCores) : {}),
+    writableLayer: written,
+  };
+}
+
+function cgroupStats(
+  { cgroups }: Services,
+  { record }: Container,
+  nanoCores: bigint | undefined,
+): Init<Omit<ContainerStats, "attributes" | "writableLayer">> {
+  const timestamp = nowNs();
+  const cpu = readCgroupCpu(cgroups, record.cgroups);
+  const memory = readCgroupMemory(cgroups, record.cgroups);
+  const read = memory && { timestamp, use: memory, pressure: readPressure(cgroups, record.cgroups, "memory") };
+  return {
+    cpu: cpu
+      ? cpuUsage({ timestamp, use: cpu, pressure: readPressure(cgroups, record.cgroups, "cpu") }, nanoCores)
+      : null,
+    memory: read ? memoryUsage(read) : null,
+    swap: read ? swapUsage(read) : null,
+    io: ioUsage(timestamp, readPressure(cgroups, record.cgroups, "io")),
+  };
+}

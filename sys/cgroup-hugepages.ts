@@ -1,0 +1,33 @@
+import fs from "node:fs";
+import { readCount } from "./cgroup-files";
+import type { CgroupPaths, Cgroups } from "./cgroups";
+
+/** Bytes in huge pages of one size. */
+export interface CgroupHugepages {
+  /** As the kernel writes it: "2MB", "1GB". */
+  pageSize: string;
+  usage: bigint;
+  /** The highest that usage has been; version 2 does not keep it. */
+  maxUsage: bigint | undefined;
+}
+
+/** Huge pages of a cgroup, by size (hugetlb.rst; cgroup-v2.rst, HugeTLB). Empty where nothing counts them. */
+export function readCgroupHugepages(cgroups: Cgroups, paths: CgroupPaths): CgroupHugepages[] {
+  const isV2 = cgroups.version === "v2";
+  const directory = cgroups.ofPaths(isV2 ? "" : "hugetlb", paths);
+  const pattern = isV2 ? /^hugetlb\.([0-9]+[KMG]B)\.current$/ : /^hugetlb\.([0-9]+[KMG]B)\.usage_in_bytes$/;
+  return namesIn(directory).flatMap((name) => {
+    const pageSize = pattern.exec(name)?.[1];
+    const usage = pageSize === undefined ? undefined : readCount(directory, name);
+    if (pageSize === undefined || usage === undefined) return [];
+    return [{ pageSize, usage, maxUsage: readCount(directory, `hugetlb.${pageSize}.max_usage_in_bytes`) }];
+  });
+}
+
+function namesIn(directory: string | undefined): string[] {
+  try {
+    return directory === undefined ? [] : fs.readdirSync(directory);
+  } catch {
+    return [];
+  }
+}
