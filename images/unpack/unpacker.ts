@@ -24,12 +24,15 @@ export interface UnpackRequest {
   signal?: AbortSignal;
 }
 
+/** A thread without work ends after this; until then an image of many small layers need not wait for new ones. */
+const idleMs = 1000;
 /** V8's heap of one worker: what is remembered of a layer's directories must fit. */
 const heapMegabytes = 512;
 
-/** Runs unpacking jobs in threads of their own, which end with the job. */
+/** Runs unpacking jobs in threads of their own, one at a time in each. */
 export class Unpacker {
   private readonly limiter: Limiter;
+  private readonly idle = new Map<Worker, NodeJS.Timeout>();
 
   constructor(private readonly options: UnpackerOptions) {
     this.limiter = new Limiter(options.maxWorkers);
@@ -60,31 +63,60 @@ export class Unpacker {
         reject(new BerthError("Cancelled", "unpacking was cancelled"));
         return;
       }
-      const worker = new Worker(this.options.workerScript, {
-        workerData: job,
-        resourceLimits: { maxOldGenerationSizeMb: heapMegabytes },
-        execArgv: [],
-      });
+      const worker = this.takeWorker();
       let settle = (): void => reject(new BerthError("Internal", "the unpacking thread ended without an answer"));
       const stop = () => {
         settle = () => reject(new BerthError("Cancelled", "unpacking was cancelled"));
         void worker.terminate();
       };
-      signal?.addEventListener("abort", stop);
-      worker.once("message", (result: JobResult) => {
+      const onMessage = (result: JobResult) => {
+        // one that is being ended is waited for: its files are closed only then
+        if (signal?.aborted) return;
         settle = () => (result.kind === "needs parents" ? reject(new NeedsParents(result.reason)) : resolve(result));
-      });
-      worker.once("error", (error: NodeJS.ErrnoException) => {
+        onExit();
+        this.keepWorker(worker);
+      };
+      const onError = (error: NodeJS.ErrnoException) => {
         const full = error.code === "ERR_WORKER_OUT_OF_MEMORY";
         const code = full ? "ResourceExhausted" : "Internal";
         settle = () => reject(new BerthError(code, `unpacking failed: ${error.message}`, { cause: error }));
-      });
-      // its files are closed only when it has ended
-      worker.once("exit", () => {
+      };
+      const onExit = () => {
         signal?.removeEventListener("abort", stop);
+        worker.off("message", onMessage).off("error", onError).off("exit", onExit);
         settle();
-      });
+      };
+      worker.on("message", onMessage).on("error", onError).on("exit", onExit);
+      signal?.addEventListener("abort", stop);
+      worker.postMessage(job);
     });
+  }
+
+  private takeWorker(): Worker {
+    for (const [worker, timer] of this.idle) {
+      clearTimeout(timer);
+      this.idle.delete(worker);
+      worker.ref();
+      return worker;
+    }
+    const worker = new Worker(this.options.workerScript, {
+      resourceLimits: { maxOldGenerationSizeMb: heapMegabytes },
+      execArgv: [],
+    });
+    // one that fails without work is only forgotten
+    worker.on("error", () => {});
+    worker.once("exit", () => this.idle.delete(worker));
+    return worker;
+  }
+
+  /** Neither the thread nor its timer keeps the process alive. */
+  private keepWorker(worker: Worker): void {
+    worker.unref();
+    const end = () => {
+      this.idle.delete(worker);
+      void worker.terminate();
+    };
+    this.idle.set(worker, setTimeout(end, idleMs).unref());
   }
 }
 

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import fs from "node:fs";
-import { parentPort, workerData } from "node:worker_threads";
+import { parentPort } from "node:worker_threads";
 import { BerthError, codeOf, messageOf } from "../../api/errors";
 import { confineThread } from "../../sys/chroot";
 import { errnoOf } from "../../sys/libc";
@@ -13,8 +13,9 @@ import type { TarSink } from "./tar-entry";
 import { TarReader } from "./tar-reader";
 
 /**
- * The entry point of an unpacking thread: does one job and ends. The thread's root becomes the layer's tree before the
- * first entry is read, and all calls that take a path are synchronous, so that they run on this thread.
+ * The entry point of an unpacking thread: does jobs one after another. The thread's root is the layer's tree from before
+ * the first entry is read until the last is written, and all calls that take a path are synchronous, so that they run
+ * on this thread.
  */
 async function run(job: Job): Promise<JobResult> {
   if (job.kind === "commit") {
@@ -28,16 +29,27 @@ async function run(job: Job): Promise<JobResult> {
 
 async function apply(job: Job & { kind: "apply" }): Promise<Applied> {
   const blob = fs.openSync(job.blob, "r");
-  confineThread(job.tree);
+  try {
+    const release = confineThread(job.tree);
+    try {
+      return await write(blob, job);
+    } finally {
+      release();
+    }
+  } finally {
+    fs.closeSync(blob);
+  }
+}
+
+async function write(blob: number, job: Job & { kind: "apply" }): Promise<Applied> {
   const directories = new Directories("", job.mode);
+  if (job.mode === "merged") await readLayer(blob, job, new WhiteoutRemover(directories));
   const writer = new LayerWriter(directories, job.mode);
   try {
-    if (job.mode === "merged") await readLayer(blob, job, new WhiteoutRemover(directories));
     await readLayer(blob, job, writer);
     return writer.finish();
   } finally {
     writer.close();
-    fs.closeSync(blob);
   }
 }
 
@@ -69,6 +81,8 @@ function failure(error: unknown): JobResult {
   return { kind: "failed", code: impossible ? "InvalidArgument" : codeOf(error), message: messageOf(error), hint };
 }
 
-run(workerData as Job)
-  .catch(failure)
-  .then((result) => parentPort?.postMessage(result));
+parentPort?.on("message", (job: Job) => {
+  void run(job)
+    .catch(failure)
+    .then((result) => parentPort?.postMessage(result));
+});
