@@ -20,11 +20,12 @@ export async function recover(services: Services): Promise<void> {
   const loaded = store.load();
   for (const { id, reason } of loaded.sandboxes.orphans) {
     log.warn("a sandbox's record can't be read, the sandbox is taken down", { sandbox: id, reason });
-    await attempt(services, `sandbox ${id}`, () => discardSandbox(services, id as SandboxId));
+    await attempt(services, `sandbox ${id}`, () => discardSandbox(services, id as SandboxId, []));
   }
   for (const record of loaded.sandboxes.records) {
+    services.cgroups.adopt(record.madeCgroups);
     if (record.phase === "creating")
-      await attempt(services, `sandbox ${record.id}`, () => discardSandbox(services, record.id));
+      await attempt(services, `sandbox ${record.id}`, () => discardSandbox(services, record.id, record.madeCgroups));
     else adoptSandbox(services, record);
   }
   for (const { id, reason } of loaded.containers.orphans) {
@@ -74,16 +75,15 @@ async function adoptContainer(services: Services, record: ContainerRecord): Prom
 }
 
 /** Removes all traces of a sandbox that is no whole one. */
-async function discardSandbox(
-  { runtimes, networks, namespaces, mounts, paths }: Services,
-  id: SandboxId,
-): Promise<void> {
+async function discardSandbox(services: Services, id: SandboxId, madeCgroups: string[]): Promise<void> {
+  const { runtimes, networks, namespaces, mounts, paths, cgroups } = services;
   const directory = paths.sandbox(id);
   for (const name of runtimes.names()) await runtimes.get(name).delete(id);
   const netns = path.join(directory, "ns", "net");
   await networks.tearDown({ sandboxId: id, netnsPath: namespaces.isPinned(netns) ? netns : "" });
   mounts.unmount(podFiles(directory).shm);
   for (const type of ["net", "ipc", "uts", "pid"]) namespaces.unpin(path.join(directory, "ns", type));
+  cgroups.removeEmpty(madeCgroups);
   fs.rmSync(directory, { recursive: true, force: true });
 }
 

@@ -67,14 +67,12 @@ export interface Credentials {
 }
 
 /** Called as a pull goes on, for progress bars; bytes are as transferred. */
-export interface PullProgress {
-  (event: {
-    digest: Digest;
-    state: "waiting" | "downloading" | "verifying" | "unpacking" | "done";
-    doneBytes: number;
-    totalBytes: number;
-  }): void;
-}
+export type PullProgress = (event: {
+  digest: Digest;
+  state: "waiting" | "downloading" | "verifying" | "unpacking" | "done";
+  doneBytes: number;
+  totalBytes: number;
+}) => void;
 
 /** Where verified blobs are (images/content-store.ts). */
 export interface BlobStore {

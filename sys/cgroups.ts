@@ -65,6 +65,9 @@ export function cgroupsOf(pid: number): CgroupPaths {
 }
 
 export class Cgroups {
+  /** Those that were not there before us, and so are ours to remove. */
+  private readonly made = new Set<string>();
+
   constructor(readonly layout: CgroupLayout = detectCgroups()) {}
 
   get version(): CgroupVersion {
@@ -88,22 +91,26 @@ export class Cgroups {
 
   /**
    * Makes `cgroup` (absolute within the hierarchies) wherever it is missing. On version 2 the parents hand their
-   * controllers down. Returns those of its parents and itself that were not there before, outermost first.
+   * controllers down. Returns those of its parents and itself that this daemon has made, now or before, outermost first.
    */
   ensure(cgroup: string): string[] {
-    const made: string[] = [];
     const parts = cgroup.split("/").filter(Boolean);
-    parts.forEach((_, index) => {
-      const each = `/${parts.slice(0, index + 1).join("/")}`;
+    const prefixes = parts.map((_, index) => `/${parts.slice(0, index + 1).join("/")}`);
+    for (const each of prefixes) {
       for (const directory of this.directories(each)) {
         if (!fs.existsSync(path.dirname(directory)) || fs.existsSync(directory)) continue;
         if (this.version === "v2") handDownControllers(path.dirname(directory));
         fs.mkdirSync(directory);
-        if (!made.includes(each)) made.push(each);
+        this.made.add(each);
         inheritCpuset(directory);
       }
-    });
-    return made;
+    }
+    return prefixes.filter((each) => this.made.has(each));
+  }
+
+  /** What an earlier run of the daemon has made. */
+  adopt(cgroups: string[]): void {
+    for (const each of cgroups) this.made.add(each);
   }
 
   /** Removes cgroups that are empty, innermost first; those that are not, or are gone, are left. */
@@ -116,6 +123,7 @@ export class Cgroups {
           // someone else uses it, or it is gone
         }
       }
+      if (!this.directories(cgroup).some((directory) => fs.existsSync(directory))) this.made.delete(cgroup);
     }
   }
 

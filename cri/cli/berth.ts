@@ -84,6 +84,7 @@ main(process.argv.slice(2)).then(
   (error) => {
     const hint = error instanceof BerthError && error.hint ? `\n  ${error.hint}` : "";
     process.stderr.write(`berth: ${messageOf(error)}${hint}\n`);
-    process.exitCode = 1;
+    // what a half-started daemon watches would keep the process
+    process.exit(1);
   },
 );

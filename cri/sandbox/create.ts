@@ -109,6 +109,7 @@ async function build(services: Services, { id, config, handler }: NewSandbox, un
   if (services.cgroupDriver === "cgroupfs") {
     undo.push("the cgroups", () => cgroups.removeEmpty(record.madeCgroups));
     record.madeCgroups = cgroups.ensure(parent);
+    store.writeSandbox(record);
   }
   // the network takes longest, and the holder needs only its namespace: side by side
   const network = modes.hostNetwork

@@ -1,0 +1,49 @@
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { Cgroups } from "./cgroups";
+
+let base: string;
+let cgroups: Cgroups;
+beforeEach(() => {
+  base = fs.mkdtempSync(path.join(os.tmpdir(), "berth-cgroups-"));
+  for (const controller of ["memory", "pids"]) fs.mkdirSync(path.join(base, controller));
+  const controllers = new Map(["memory", "pids"].map((name) => [name, path.join(base, name)]));
+  cgroups = new Cgroups({ version: "v1", unified: undefined, controllers });
+});
+afterEach(() => fs.rmSync(base, { recursive: true }));
+const exists = (cgroup: string) => fs.existsSync(path.join(base, "memory", cgroup));
+
+test("ensure() makes what is missing in every hierarchy and says what is ours", () => {
+  for (const controller of ["memory", "pids"]) fs.mkdirSync(path.join(base, controller, "kubepods"));
+  expect(cgroups.ensure("/kubepods/pod1")).toEqual(["/kubepods/pod1"]);
+  expect(exists("kubepods/pod1")).toBe(true);
+  cgroups.removeEmpty(["/kubepods/pod1"]);
+  expect([exists("kubepods/pod1"), exists("kubepods")]).toEqual([false, true]);
+});
+
+test("a parent that two share goes with the second, whoever has made it", () => {
+  const first = cgroups.ensure("/berth");
+  const second = cgroups.ensure("/berth");
+  expect(second).toEqual(["/berth"]);
+  fs.mkdirSync(path.join(base, "memory/berth/container"));
+  cgroups.removeEmpty(first);
+  expect(exists("berth")).toBe(true);
+  fs.rmdirSync(path.join(base, "memory/berth/container"));
+  cgroups.removeEmpty(second);
+  expect(exists("berth")).toBe(false);
+});
+
+test("adopt() takes over what an earlier run has made", () => {
+  fs.mkdirSync(path.join(base, "memory/berth"));
+  cgroups.adopt(["/berth"]);
+  expect(cgroups.ensure("/berth")).toEqual(["/berth"]);
+});
+
+test("oomKills() reads version 1's counter, and never that of the root", () => {
+  fs.mkdirSync(path.join(base, "memory/c"));
+  fs.writeFileSync(path.join(base, "memory/c/memory.oom_control"), "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n");
+  fs.writeFileSync(path.join(base, "memory/memory.oom_control"), "oom_kill 9\n");
+  expect(cgroups.oomKills({ memory: "/c" })).toBe(2);
+  expect(cgroups.oomKills({ memory: "/" })).toBe(0);
+});
