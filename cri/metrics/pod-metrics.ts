@@ -11,7 +11,6 @@ import { nowNs } from "../clock";
 import { currentState } from "../sandbox/status";
 import type { Services } from "../services";
 import { podCgroup } from "../stats/pod-cgroup";
-import { writableLayersPath } from "../stats/writable-layer";
 import type { Container } from "../store/container";
 import type { Sandbox } from "../store/sandbox";
 import { cgroupFamilies, containerFamilies } from "./families";
@@ -21,7 +20,7 @@ import { measureFilesystem, type MeasuredFilesystem, readCgroup, readContainer }
 
 /** The metrics of READY pods and of what runs in them. */
 export async function podMetrics(services: Services): Promise<Init<PodSandboxMetrics>[]> {
-  const filesystem = measureFilesystem(writableLayersPath(services));
+  const filesystem = measureFilesystem(services.config.root);
   const all: Init<PodSandboxMetrics>[] = [];
   for (const sandbox of services.store.sandboxes.list()) {
     if (currentState(services, sandbox) !== PodSandboxState.SANDBOX_READY) continue;

@@ -1,15 +1,23 @@
 import type { Init, PodSandboxStatusRequest, PodSandboxStatusResponse } from "../../api/messages";
-import { sandboxStatus } from "../sandbox/status";
+import { nowNs } from "../clock";
+import { podState } from "../events/pod-state";
 import type { Services } from "../services";
 
+/**
+ * The containers go with it, so that the kubelet's evented PLEG need not ask for each; the timestamp says when both were
+ * read, and so it is there only with them.
+ */
 export async function podSandboxStatus(
   services: Services,
   { podSandboxId, verbose }: PodSandboxStatusRequest,
 ): Promise<Init<PodSandboxStatusResponse>> {
   const sandbox = services.store.sandboxes.get(podSandboxId);
   const { config: _encoded, ...record } = sandbox.record;
+  const { podSandboxStatus: status, containersStatuses } = podState(services, sandbox);
   return {
-    status: sandboxStatus(services, sandbox),
+    status,
+    containersStatuses,
+    timestamp: nowNs(),
     info: verbose ? { info: JSON.stringify({ ...record, pid: record.holder?.pid ?? 0 }) } : {},
   };
 }

@@ -1,4 +1,3 @@
-import path from "node:path";
 import type { FilesystemUsage, Init } from "../../api/messages";
 import { nowNs } from "../clock";
 import type { Services } from "../services";
@@ -9,9 +8,6 @@ const maxAgeMs = 60_000;
 /** A walk that takes longer goes on, and the next question has its answer; this one goes without. */
 const patienceMs = 1000;
 
-/** Where what containers write lies, as ImageFsInfo has it. */
-export const writableLayersPath = ({ config }: Pick<Services, "config">) => path.join(config.root, "snapshots");
-
 /** What a container has written; null where it can't be told yet. */
 export async function writableLayer(services: Services, container: Container): Promise<Init<FilesystemUsage> | null> {
   const usage = await Promise.race([
@@ -21,7 +17,8 @@ export async function writableLayer(services: Services, container: Container): P
   if (!usage) return null;
   return {
     timestamp: nowNs(),
-    fsId: { mountpoint: writableLayersPath(services) },
+    // as ImageFsInfo has it: a file system is known to the kubelet by this path
+    fsId: { mountpoint: services.config.root },
     usedBytes: { value: BigInt(usage.usedBytes) },
     inodesUsed: { value: BigInt(usage.inodes) },
   };
