@@ -27,6 +27,7 @@ import type { Services } from "./services";
 import { groupNumber } from "./socket-group";
 import { StatePaths } from "./state-paths";
 import { CpuSampler } from "./stats/cpu-sampler";
+import { WritableLayers } from "./stats/writable-layers";
 import { Store } from "./store/store";
 import { streamServer } from "./streaming/serve-stream";
 import { StreamingServer } from "./streaming/server";
@@ -109,7 +110,13 @@ export async function startDaemon(config: Config): Promise<{ stop(): Promise<voi
       stateOf: (sandbox) => podState(services, sandbox),
       report: warn,
     }),
-    cpuSampler: new CpuSampler(cgroups),
+    stats: {
+      cpu: new CpuSampler(cgroups),
+      writableLayers: new WritableLayers({
+        measure: ({ id }) => images.snapshotUsage(id),
+        mountpoint: config.root,
+      }),
+    },
     daemon: {
       capabilities,
       oomScoreAdj: Number(fs.readFileSync("/proc/self/oom_score_adj", "utf8")),
@@ -140,7 +147,7 @@ export async function startDaemon(config: Config): Promise<{ stop(): Promise<voi
     async stop() {
       // those who wait for events would wait as long as the daemon lives
       services.events.close();
-      services.cpuSampler.stop();
+      services.stats.cpu.stop();
       await server.close(shutdownGraceMs);
       streaming.stop();
       stopMetrics();

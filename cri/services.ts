@@ -10,6 +10,7 @@ import type { PodEvents } from "./events/pod-events";
 import type { Logger } from "./log";
 import type { StatePaths } from "./state-paths";
 import type { CpuSampler } from "./stats/cpu-sampler";
+import type { WritableLayers } from "./stats/writable-layers";
 import type { Store } from "./store/store";
 import type { StreamUrls } from "./streaming/requests";
 
@@ -29,8 +30,8 @@ export interface Services {
   /** One operation at a time on each sandbox and each container, by ID. */
   locks: KeyedLock;
   events: PodEvents;
-  /** How much of a CPU containers and pods use right now. */
-  cpuSampler: CpuSampler;
+  /** What stats are made of beyond what the kernel tells at once. */
+  stats: { cpu: CpuSampler; writableLayers: WritableLayers };
   streaming: StreamUrls;
   daemon: DaemonRights;
 }

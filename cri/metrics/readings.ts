@@ -10,7 +10,6 @@ import type { CgroupPaths, Cgroups } from "../../sys/cgroups";
 import { countOpenFiles, openFilesLimit } from "../../sys/open-files";
 import { nowNs } from "../clock";
 import type { Services } from "../services";
-import { writableLayer } from "../stats/writable-layer";
 import type { Container } from "../store/container";
 import type { FilesystemReading } from "./filesystem-families";
 
@@ -54,7 +53,7 @@ export async function readContainer(
 ) {
   const { cgroups } = services;
   const { record } = container;
-  const written = await writableLayer(services, container);
+  const written = await services.stats.writableLayers.usage(container);
   const tasks = readCgroupTasks(cgroups, record.cgroups);
   return {
     ...readCgroup(cgroups, record.cgroups),

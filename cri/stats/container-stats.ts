@@ -6,7 +6,6 @@ import { nowNs } from "../clock";
 import type { Services } from "../services";
 import type { Container } from "../store/container";
 import { cpuUsage, ioUsage, memoryUsage, swapUsage } from "./usage-messages";
-import { writableLayer } from "./writable-layer";
 
 /** Between so many containers others get their turn: their files are read synchronously, some 20 each. */
 const turnSize = 16;
@@ -20,7 +19,7 @@ export async function containerStats(
   containers: readonly Container[],
 ): Promise<Init<ContainerStats>[]> {
   const running = containers.filter((container) => container.isRunning);
-  const nanoCores = await services.cpuSampler.nanoCores(
+  const nanoCores = await services.stats.cpu.nanoCores(
     running.map(({ id, record }) => ({ id, cgroups: record.cgroups })),
   );
   const stats: Init<ContainerStats>[] = [];
@@ -38,7 +37,7 @@ async function statsOf(
 ): Promise<Init<ContainerStats>> {
   const { id, config } = container;
   const { metadata, labels, annotations } = config;
-  const written = await writableLayer(services, container);
+  const written = await services.stats.writableLayers.usage(container);
   return {
     attributes: { id, metadata, labels, annotations },
     ...(container.isRunning ? cgroupStats(services, container, nanoCores) : {}),

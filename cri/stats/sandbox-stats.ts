@@ -43,7 +43,7 @@ export async function sandboxStats(
   const inPods = sandboxes.map(({ id }) => services.store.containersOf(id));
   // side by side, so that what has never been asked for waits once
   const [nanoCores, flat] = await Promise.all([
-    services.cpuSampler.nanoCores(subjects),
+    services.stats.cpu.nanoCores(subjects),
     containerStats(services, inPods.flat()),
   ]);
   return sandboxes.map((sandbox, index) => {
