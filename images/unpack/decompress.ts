@@ -3,7 +3,7 @@ import { Readable } from "node:stream";
 import { promisify } from "node:util";
 import { createGunzip, createZstdDecompress } from "node:zlib";
 import { BerthError, messageOf } from "../../api/errors";
-import { withoutSkippableFrames } from "./zstd-frames";
+import { splitFrames } from "./zstd-frames";
 
 export type Compression = "gzip" | "zstd" | "none";
 
@@ -47,7 +47,7 @@ export async function* decompressed(fd: number): AsyncGenerator<Buffer> {
   }
   const options = { chunkSize: readBytes, readableHighWaterMark: aheadBytes, highWaterMark: aheadBytes };
   const inflate = compression === "zstd" ? createZstdDecompress(options) : createGunzip(options);
-  const input = Readable.from(compression === "zstd" ? withoutSkippableFrames(source) : source, { objectMode: false });
+  const input = Readable.from(compression === "zstd" ? splitFrames(source) : source);
   input.on("error", (error) => inflate.destroy(error));
   try {
     yield* input.pipe(inflate) as AsyncIterable<Buffer>;

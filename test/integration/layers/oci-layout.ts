@@ -16,7 +16,7 @@ export function writeLayout(directory: string, tars: Buffer[], compression: "gzi
     fs.writeFileSync(path.join(directory, "blobs", "sha256", digest.slice(7)), data);
     return { mediaType, digest, size: data.length };
   };
-  const compress = { gzip: gzipSync, zstd: zstdCompressSync, none: (data: Buffer) => data }[compression];
+  const compress = { gzip: gzipSync, zstd: zstdFrames, none: (data: Buffer) => data }[compression];
   const suffix = compression === "none" ? "" : `+${compression}`;
   const blobs = tars.map((tar) => put(compress(tar), `application/vnd.oci.image.layer.v1.tar${suffix}`));
   const diffIds = tars.map(sha256);
@@ -42,4 +42,14 @@ export function writeLayout(directory: string, tars: Buffer[], compression: "gzi
   const chainIds = chainIdsOf(diffIds);
   const layers: Layer[] = blobs.map((blob, index) => ({ blob, diffId: diffIds[index]!, chainId: chainIds[index]! }));
   return { layers, manifest, config };
+}
+
+/** Many frames with skippable ones between, as builders write that let single files be fetched. */
+function zstdFrames(data: Buffer): Buffer {
+  const frames: Buffer[] = [];
+  for (let at = 0; at < data.length; at += 5000) {
+    const skippable = Buffer.from("\x50\x2a\x4d\x18\x04\0\0\0skip", "latin1");
+    frames.push(zstdCompressSync(data.subarray(at, at + 5000)), skippable);
+  }
+  return Buffer.concat(frames);
 }
