@@ -57,6 +57,16 @@ http {
   return [...directories.map((one) => ({ path: one, type: "dir" })), ...files];
 }
 
+/**
+ * The image that critest pulls by digest. It is only pulled, never run, so it holds one file, not compressed: its digest
+ * is the same wherever it is made. hack/build-tools.sh puts that digest in the place of the public image's.
+ */
+export const digestImage = () =>
+  makeImage({
+    layers: [makeLayer([{ path: "test-image-digest", body: "test-image-digest" }], "none")],
+    architecture: "amd64",
+  });
+
 /** What critest pulls, as { repository, tags, image }; the registry's host does not matter. */
 export function critestImages(busybox) {
   const base = makeLayer(busyboxEntries(busybox));
@@ -96,7 +106,7 @@ export function critestImages(busybox) {
   marked("test-image-latest", ["latest"]);
   marked("test-image-tag", ["test"]);
   marked("test-image-tag", ["all"], "test-image-tag-all");
-  marked("test-image-digest", ["test"]);
+  images.push({ repository: `${STAGING}/test-image-digest`, tags: ["test"], image: digestImage() });
 
   const users = { uid: "1002", username: "www-data", "uid-group": "1003:1003", "username-group": "www-data:100" };
   for (const [kind, User] of Object.entries(users))
