@@ -50,12 +50,16 @@ export function openTerminal(): Terminal {
   return {
     child,
     stream,
-    resize({ rows, columns }) {
-      if (stream.destroyed) return;
-      const size = Buffer.alloc(8);
-      size.writeUInt16LE(rows, 0);
-      size.writeUInt16LE(columns, 2);
-      check(ioctl(fd, TIOCSWINSZ, size), "ioctl", "the terminal's size");
+    resize(size) {
+      if (!stream.destroyed) setTerminalSize(fd, size);
     },
   };
+}
+
+/** Sets the size of the terminal that `fd` is a side of; the kernel tells what runs on it by SIGWINCH. */
+export function setTerminalSize(fd: number, { rows, columns }: TerminalSize): void {
+  const size = Buffer.alloc(8);
+  size.writeUInt16LE(rows, 0);
+  size.writeUInt16LE(columns, 2);
+  check(ioctl(fd, TIOCSWINSZ, size), "ioctl", "the terminal's size");
 }

@@ -5,6 +5,7 @@ import path from "node:path";
 import { BerthError } from "../../api/errors";
 import { pipeToChild } from "../../sys/pipe-to-child";
 import { type Child, killGroup, pipeFromChild, spawnProcess } from "../../sys/spawn";
+import { resizeHeldTerminal } from "../../sys/held-terminal";
 import { openTerminal, type TerminalSize } from "../../sys/terminal";
 import { encodeSpec } from "../runtime-spec";
 import { type OciRuntime, runtimeMessage } from "./oci-runtime";
@@ -19,6 +20,10 @@ export interface ExecStreamRequest {
   /** For the files that the runtime reads and writes; removed after. */
   scratchDirectory: string;
 }
+
+/** How often, and for how long, a terminal is looked for that the runtime has yet to make. */
+const resizeRetryMs = 25;
+const resizeTries = 400;
 
 /** A command that runs in a container, with its streams. */
 export interface ExecStream {
@@ -36,8 +41,8 @@ export interface ExecStream {
 /**
  * Runs a command in a running container by the runtime's `exec`, without a monitor. With pipes the command has them
  * itself. With a terminal the runtime carries bytes between the one it makes inside and one made here, as it would
- * for a person at a shell: crun and runc both do, and both hand on the size at SIGWINCH. (`--console-socket` would
- * spare the copying, but runc takes it only with --detach, which loses the exit code.)
+ * for a person at a shell. (`--console-socket` would spare the copying, but runc takes it only with --detach, which
+ * loses the exit code.)
  */
 export function startExec(runtime: OciRuntime, request: ExecStreamRequest): ExecStream {
   const { options } = runtime;
@@ -75,6 +80,18 @@ export function startExec(runtime: OciRuntime, request: ExecStreamRequest): Exec
     for (const fd of new Set(Object.values(streams.fds))) fs.closeSync(fd);
   }
   let ended = false;
+  let wanted: TerminalSize | undefined;
+  let tries = 0;
+  // crun hands on no later size, and before it has made its terminal there is nothing to set
+  const applySize = () => {
+    if (ended || !wanted) return;
+    try {
+      if (!resizeHeldTerminal(child.pid, wanted) && tries++ < resizeTries) setTimeout(applySize, resizeRetryMs);
+    } catch {
+      // where we may not borrow from it (PTRACE_MODE_ATTACH, ptrace(2)): runc and newer crun look for themselves
+      process.kill(child.pid, "SIGWINCH");
+    }
+  };
   const exited = child.exited.then(({ code }) => {
     ended = true;
     try {
@@ -91,9 +108,10 @@ export function startExec(runtime: OciRuntime, request: ExecStreamRequest): Exec
     exited,
     resize(size) {
       if (!streams.terminal || ended) return;
+      // what the runtime gives its own terminal at the start
       streams.terminal.resize(size);
-      // the runtime has no controlling terminal that would tell it
-      process.kill(child.pid, "SIGWINCH");
+      wanted = size;
+      applySize();
     },
     hangUp() {
       if (!streams.terminal || ended) return;
