@@ -2,6 +2,7 @@ import type { Client } from "../client/client";
 import { size } from "./table";
 
 const barWidth = 24;
+const drawEveryMs = 100;
 
 interface Layer {
   state: string;
@@ -22,6 +23,7 @@ export async function pullWithProgress(
   const layers = new Map<string, Layer>();
   const start = performance.now();
   let drawn = 0;
+  let drawnAtMs = 0;
   let id = "";
   const interrupted = () => abort.abort();
   process.once("SIGINT", interrupted);
@@ -34,7 +36,9 @@ export async function pullWithProgress(
           done: Number(event.doneBytes),
           total: Number(event.totalBytes),
         });
-      if (out.isTTY) drawn = draw(out, layers, drawn);
+      if (!out.isTTY || (!id && performance.now() - drawnAtMs < drawEveryMs)) continue;
+      drawn = draw(out, layers, drawn);
+      drawnAtMs = performance.now();
     }
   } finally {
     process.off("SIGINT", interrupted);
@@ -46,7 +50,7 @@ export async function pullWithProgress(
 
 /** Draws over the `before` lines of the last time; returns how many there are now. */
 function draw(out: NodeJS.WriteStream, layers: Map<string, Layer>, before: number): number {
-  const shown = [...layers].slice(0, Math.max(1, (out.rows ?? 24) - 2));
+  const shown = [...layers].slice(0, Math.max(1, (out.rows || 24) - 2));
   const lines = shown.map(([digest, layer]) => `\x1b[2K${digest.replace("sha256:", "").slice(0, 12)}  ${bar(layer)}\n`);
   out.write(`${before > 0 ? `\x1b[${before}A` : ""}${lines.join("")}`);
   return lines.length;
