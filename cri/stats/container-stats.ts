@@ -24,6 +24,7 @@ export async function containerStats(
   );
   const stats: Init<ContainerStats>[] = [];
   for (let first = 0; first < containers.length; first += turnSize) {
+    if (first > 0) await new Promise(setImmediate);
     const turn = containers.slice(first, first + turnSize);
     stats.push(...(await Promise.all(turn.map((each) => statsOf(services, each, nanoCores.get(each.id))))));
   }

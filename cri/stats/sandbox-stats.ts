@@ -25,6 +25,8 @@ import { cpuUsage, ioUsage, memoryUsage } from "./usage-messages";
 
 /** The interface that the CRI's pods have first, as containerd and CRI-O name it. */
 const defaultInterfaceName = "eth0";
+/** Between so many pods others get their turn: their files are read synchronously. */
+const turnSize = 16;
 
 /**
  * Use of a pod: of its own cgroup where it has one, else the sum of its containers. Of one that is not READY there is
@@ -34,9 +36,9 @@ export async function sandboxStats(
   services: Services,
   sandboxes: readonly Sandbox[],
 ): Promise<Init<PodSandboxStats>[]> {
-  const ready = sandboxes.filter((each) => currentState(services, each) === PodSandboxState.SANDBOX_READY);
-  const own = new Map(ready.map((sandbox) => [sandbox.id, podCgroup(services, sandbox)]));
-  const subjects = ready.flatMap(({ id }) => {
+  const ready = new Set(sandboxes.filter((each) => currentState(services, each) === PodSandboxState.SANDBOX_READY));
+  const own = new Map([...ready].map((sandbox) => [sandbox.id, podCgroup(services, sandbox)]));
+  const subjects = [...ready].flatMap(({ id }) => {
     const cgroups = own.get(id);
     return cgroups ? [{ id, cgroups }] : [];
   });
@@ -46,20 +48,34 @@ export async function sandboxStats(
     services.stats.cpu.nanoCores(subjects),
     containerStats(services, inPods.flat()),
   ]);
-  return sandboxes.map((sandbox, index) => {
+  const stats: Init<PodSandboxStats>[] = [];
+  for (const [index, sandbox] of sandboxes.entries()) {
+    if (index > 0 && index % turnSize === 0) await new Promise(setImmediate);
     const containers = flat.splice(0, inPods[index]!.length);
-    const cgroup = own.get(sandbox.id);
     const { id, config } = sandbox;
     const { metadata, labels, annotations } = config;
-    const linux = ready.includes(sandbox)
-      ? {
-          ...(cgroup ? fromCgroup(services, cgroup, nanoCores.get(id)) : fromContainers(services, sandbox, containers)),
-          network: networkUsage(services, sandbox),
-        }
+    const use = ready.has(sandbox)
+      ? useOf(services, { sandbox, cgroup: own.get(id), nanoCores: nanoCores.get(id), containers })
       : {};
-    return { attributes: { id, metadata, labels, annotations }, linux: { ...linux, containers } };
-  });
+    stats.push({ attributes: { id, metadata, labels, annotations }, linux: { ...use, containers } });
+  }
+  return stats;
 }
+
+interface ReadyPod {
+  sandbox: Sandbox;
+  /** Undefined where it has none of its own. */
+  cgroup: CgroupPaths | undefined;
+  nanoCores: bigint | undefined;
+  containers: Init<ContainerStats>[];
+}
+
+const useOf = (services: Services, pod: ReadyPod): Init<Partial<LinuxPodSandboxStats>> => ({
+  ...(pod.cgroup
+    ? fromCgroup(services, pod.cgroup, pod.nanoCores)
+    : fromContainers(services, pod.sandbox, pod.containers)),
+  network: networkUsage(services, pod.sandbox),
+});
 
 function fromCgroup(
   { cgroups }: Services,

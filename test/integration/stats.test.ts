@@ -1,6 +1,8 @@
 import fs from "node:fs";
 import path from "node:path";
+import * as grpc from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { methodsOf } from "../../api/messages";
 import { Client } from "../../cri/client/client";
 import { Crictl } from "../support/crictl";
 import { startDaemon, type TestDaemon } from "../support/daemon";
@@ -223,6 +225,81 @@ describe("stats of pods", () => {
     expect(listed.stats.map(({ attributes }) => attributes.id)).toEqual([pod]);
     await crictl.run("rmp", "-f", other);
   });
+});
+
+describe("lists as streams", () => {
+  /** Every message of a streaming call. */
+  async function all(
+    service: "RuntimeService" | "ImageService",
+    name: string,
+    request: object = {},
+  ): Promise<object[]> {
+    const method = methodsOf(service).find((each) => each.name === name)!;
+    const client = new grpc.Client(daemon.endpoint.replace("unix://", "unix:"), grpc.credentials.createInsecure());
+    try {
+      const call = client.makeServerStreamRequest(
+        method.path,
+        (message: object) => method.request.encode(message),
+        (bytes) => method.response.decode(bytes),
+        request,
+      );
+      const messages: object[] = [];
+      for await (const message of call) messages.push(message as object);
+      return messages;
+    } finally {
+      client.close();
+    }
+  }
+  const items = (messages: object[]) => messages.flatMap((message) => Object.values(message)[0] as object[]);
+
+  test("each gives what its list gives, once, and ends", async () => {
+    const ids = async (name: string, request?: object) =>
+      items(await all("RuntimeService", name, request)).map((each) => {
+        const { id, podSandboxId, attributes } = each as {
+          id?: string;
+          podSandboxId?: string;
+          attributes?: { id: string };
+        };
+        return id ?? podSandboxId ?? attributes!.id;
+      });
+    expect(await ids("StreamPodSandboxes")).toEqual([pod]);
+    expect((await ids("StreamContainers")).sort()).toEqual([idle, busy, memory, exited].sort());
+    expect(await ids("StreamContainers", { filter: { labelSelector: { load: "idle" } } })).toEqual([idle]);
+    expect((await ids("StreamContainerStats")).sort()).toEqual([idle, busy, memory, exited].sort());
+    expect(await ids("StreamPodSandboxStats")).toEqual([pod]);
+    expect(await ids("StreamPodSandboxMetrics")).toEqual([pod]);
+    const images = items(await all("ImageService", "StreamImages")) as { repoTags: string[] }[];
+    expect(images.map(({ repoTags }) => repoTags)).toEqual([[image]]);
+  });
+
+  test("nothing to list is a stream without a message", async () => {
+    expect(await all("RuntimeService", "StreamContainers", { filter: { id: "f".repeat(64) } })).toEqual([]);
+    expect(await all("RuntimeService", "StreamPodSandboxStats", { filter: { id: "f".repeat(64) } })).toEqual([]);
+  });
+});
+
+test("checkpoints are refused in words", async () => {
+  const client = new Client(daemon.socket);
+  try {
+    await expect(client.runtime("CheckpointContainer", { containerId: idle })).rejects.toThrow(
+      "can't freeze containers",
+    );
+    await expect(client.runtime("CheckpointPod", { podSandboxId: pod })).rejects.toThrow("can't freeze pods");
+    await expect(client.runtime("RestorePod", {})).rejects.toThrow("not implemented");
+  } finally {
+    client.close();
+  }
+});
+
+test("a pod's status has its containers, and when they were read", async () => {
+  const client = new Client(daemon.socket);
+  try {
+    const { containersStatuses, timestamp } = await client.runtime("PodSandboxStatus", { podSandboxId: pod });
+    expect(containersStatuses.map(({ id }) => id).sort()).toEqual([idle, busy, memory, exited].sort());
+    expect(Math.abs(Number(timestamp / 1_000_000n) - Date.now())).toBeLessThan(5000);
+  } finally {
+    client.close();
+  }
 });
 
 describe("metrics", () => {
