@@ -4,6 +4,7 @@ import https from "node:https";
 import type net from "node:net";
 import { BerthError } from "../../api/errors";
 import { refuseUpgrade } from "./http-refusal";
+import { IdleTrim } from "./idle-trim";
 import { parseListenAddress, reachableHost } from "./listen-address";
 import type { StreamRequest, StreamUrls } from "./requests";
 import { Tickets } from "./tickets";
@@ -34,6 +35,7 @@ export type ServeStream = (request: StreamRequest, upgrade: UpgradeRequest) => v
 export class StreamingServer implements StreamUrls {
   private readonly tickets = new Tickets();
   private readonly sockets = new Set<net.Socket>();
+  private readonly idleTrim = new IdleTrim();
   private server: http.Server | undefined;
   private base = "";
 
@@ -57,7 +59,10 @@ export class StreamingServer implements StreamUrls {
     server.maxConnections = mostConnections;
     server.on("connection", (socket: net.Socket) => {
       this.sockets.add(socket);
-      socket.on("close", () => this.sockets.delete(socket));
+      socket.on("close", () => {
+        this.sockets.delete(socket);
+        this.idleTrim.sessionEnded();
+      });
     });
     server.on("request", (request, response) => {
       // a token is spent by its first use, whatever that is
@@ -92,6 +97,7 @@ export class StreamingServer implements StreamUrls {
   stop(): void {
     this.server?.close();
     this.tickets.clear();
+    this.idleTrim.stop();
     for (const socket of this.sockets) socket.destroy();
   }
 
