@@ -26,13 +26,23 @@ async function raiseDeepest(top: string): Promise<boolean> {
   let raised = 0;
   const pending = [Buffer.from(top)];
   for (let directory = pending.pop(); directory; directory = pending.pop()) {
-    const entries = await fs.promises.readdir(directory, { withFileTypes: true, encoding: "buffer" });
+    // a removal that failed elsewhere may still be under way here
+    const entries = await fs.promises.readdir(directory, { withFileTypes: true, encoding: "buffer" }).catch(unlessGone);
+    if (!entries) continue;
     for (const entry of entries) {
       if (!entry.isDirectory()) continue;
       const below = Buffer.concat([directory, Buffer.from("/"), entry.name]);
       if (below.length < deepestBytes) pending.push(below);
-      else await fs.promises.rename(below, path.join(top, `.raised-${process.pid}-${Date.now()}-${raised++}`));
+      else {
+        await fs.promises
+          .rename(below, path.join(top, `.raised-${process.pid}-${Date.now()}-${raised++}`))
+          .catch(unlessGone);
+      }
     }
   }
   return raised > 0;
+}
+
+function unlessGone(error: unknown): undefined {
+  if (errnoOf(error) !== "ENOENT") throw error;
 }
