@@ -27,6 +27,9 @@ import { openWebSocketSession } from "./websocket-session";
 /** SPDY inside a WebSocket: what client-go calls it, and the name that it was first proposed under (KEP-4006). */
 const tunnelProtocols = [`SPDY/3.1+${portForwardProtocol}`, "v2.portforward.k8s.io"];
 
+/** How long a client may take to receive why it failed. */
+const failureGraceMs = 10_000;
+
 /** Serves what a token stood for over whichever protocol the client has come with. */
 export function streamServer(services: Services, streamCreationTimeoutMs: number): ServeStream {
   return (request, upgrade) => {
@@ -51,7 +54,7 @@ async function refuseOther({ upgrade }: Incoming): Promise<void> {
 }
 
 async function overSpdy(incoming: Incoming): Promise<void> {
-  const { services, request, upgrade, streamCreationTimeoutMs } = incoming;
+  const { request, upgrade, streamCreationTimeoutMs } = incoming;
   const ours = request.kind === "portforward" ? [portForwardProtocol] : spdyCommandProtocols;
   const protocol = chooseProtocol(offeredStreamProtocols(upgrade.request), ours, ours.at(-1)!);
   if (protocol === undefined) {
@@ -65,7 +68,10 @@ async function overSpdy(incoming: Incoming): Promise<void> {
   if (request.kind === "portforward") await forwardPorts(incoming as Incoming<PortForwardStreamRequest>, transport);
   else {
     const flags: RemoteCommandFlags = request;
-    await runCommand(services, request, await openSpdySession({ transport, protocol, flags, streamCreationTimeoutMs }));
+    await runCommand(
+      { ...incoming, request },
+      await openSpdySession({ transport, protocol, flags, streamCreationTimeoutMs }),
+    );
   }
 }
 
@@ -93,7 +99,7 @@ async function overWebSocket(incoming: Incoming): Promise<void> {
     await runPortChannels(socket, { protocol, ports: request.ports }, (port) =>
       dialPod(services, request.sandboxId, port),
     );
-  } else await runCommand(services, request, openWebSocketSession(socket, protocol, request));
+  } else await runCommand({ ...incoming, request }, openWebSocketSession(socket, protocol, request));
 }
 
 const forwardPorts = (
@@ -107,8 +113,7 @@ const forwardPorts = (
   });
 
 async function runCommand(
-  services: Services,
-  request: ExecStreamRequest | AttachStreamRequest,
+  { services, request, upgrade: { socket } }: Incoming<ExecStreamRequest | AttachStreamRequest>,
   streams: RemoteStreams,
 ): Promise<void> {
   let outcome: Outcome;
@@ -120,5 +125,12 @@ async function runCommand(
   } catch (error) {
     outcome = { error };
   }
-  if (!streams.gone.aborted) await streams.finish(outcome);
+  if (streams.gone.aborted) return;
+  // a client that does not take even the reason is not waited for
+  const timer = "error" in outcome ? setTimeout(() => socket.destroy(), failureGraceMs) : undefined;
+  try {
+    await streams.finish(outcome);
+  } finally {
+    clearTimeout(timer);
+  }
 }

@@ -3,6 +3,7 @@ import http from "node:http";
 import https from "node:https";
 import type net from "node:net";
 import { BerthError } from "../../api/errors";
+import { GoneClients } from "./gone-clients";
 import { refuseUpgrade } from "./http-refusal";
 import { IdleTrim } from "./idle-trim";
 import { parseListenAddress, reachableHost } from "./listen-address";
@@ -36,6 +37,7 @@ export class StreamingServer implements StreamUrls {
   private readonly tickets = new Tickets();
   private readonly sockets = new Set<net.Socket>();
   private readonly idleTrim = new IdleTrim();
+  private readonly goneClients = new GoneClients();
   private server: http.Server | undefined;
   private base = "";
 
@@ -59,6 +61,7 @@ export class StreamingServer implements StreamUrls {
     server.maxConnections = mostConnections;
     server.on("connection", (socket: net.Socket) => {
       this.sockets.add(socket);
+      this.goneClients.watch(socket);
       socket.on("close", () => {
         this.sockets.delete(socket);
         this.idleTrim.sessionEnded();
