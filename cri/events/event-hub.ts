@@ -5,7 +5,7 @@ export class EventHub<T> {
   private readonly subscriptions = new Set<Subscription<T>>();
   private isClosed = false;
 
-  constructor(private readonly limitPerSubscriber = 1024) {}
+  constructor(private readonly limitPerSubscriber = 4096) {}
 
   get hasSubscribers(): boolean {
     return this.subscriptions.size > 0;

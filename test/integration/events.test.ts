@@ -1,6 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import type { ContainerEventResponse, Init } from "../../api/messages";
+import { EventHub } from "../../cri/events/event-hub";
+import { Logger } from "../../cri/log";
+import { GrpcServer } from "../../cri/server/grpc-server";
+import { Interceptor } from "../../cri/server/interceptor";
 import { Crictl } from "../support/crictl";
 import { environment, startDaemon, type TestDaemon } from "../support/daemon";
 import { busyboxImage } from "../support/images";
@@ -36,13 +41,17 @@ interface Event {
 }
 
 /** `crictl events`; what it has printed so far. */
-async function watch(): Promise<{ events: () => Event[]; ended: Promise<number | null>; child: ChildProcess }> {
-  const own = ["--config", path.join(daemon.directory, "crictl.yaml"), "--runtime-endpoint", daemon.endpoint];
+async function watch(endpoint = daemon.endpoint) {
+  const own = ["--config", path.join(daemon.directory, "crictl.yaml"), "--runtime-endpoint", endpoint];
   const child = spawn(path.join(__dirname, "../../build/tools/crictl"), [...own, "events"], { env: environment() });
   watchers.push(child);
   let text = "";
   child.stdout.on("data", (chunk) => {
     text += chunk;
+  });
+  let complaint = "";
+  child.stderr.on("data", (chunk) => {
+    complaint += chunk;
   });
   const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
   // it says nothing once it listens
@@ -52,7 +61,7 @@ async function watch(): Promise<{ events: () => Event[]; ended: Promise<number |
       .split(/(?<=^\})\n/m)
       .filter((each) => each.trim() !== "")
       .map((each) => JSON.parse(each) as Event);
-  return { events, ended, child };
+  return { events, ended, child, errors: () => complaint };
 }
 
 async function eventually<T>(look: () => T, isGood: (value: T) => boolean): Promise<T> {
@@ -138,6 +147,35 @@ test("the events of many pods at once arrive, each pod's in order", async () => 
     expect(own.map((event) => short(event.containerEventType))).toEqual(["CREATED", "STARTED", "STOPPED", "DELETED"]);
   }
 });
+
+test("a subscriber that does not read is told that it lost its place; others are unhurt", async () => {
+  const hub = new EventHub<Init<ContainerEventResponse>>(100);
+  const socket = path.join(daemon.directory, "hub.sock");
+  const quiet = { log: new Logger("error", "text"), metrics: { started() {}, handled() {} } };
+  const server = new GrpcServer(new Interceptor(quiet));
+  server.addService("RuntimeService", {
+    Version: async () => ({ version: "0.1.0", runtimeName: "t", runtimeVersion: "1", runtimeApiVersion: "v1" }),
+    GetContainerEvents: (_request, { signal }) => hub.subscribe(signal),
+  });
+  await server.listen(socket, 0);
+  const slow = await watch(`unix://${socket}`);
+  const quick = await watch(`unix://${socket}`);
+  slow.child.kill("SIGSTOP");
+  const podSandboxStatus = { annotations: { much: "x".repeat(16 << 10) } };
+  const sent = Array.from({ length: 500 }, (_, index) => `event-${index}`);
+  for (const containerId of sent) {
+    hub.publish({ containerId, podSandboxStatus });
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  const seen = await eventually(quick.events, (events) => events.length >= sent.length);
+  expect(seen.map(({ containerId }) => containerId)).toEqual(sent);
+  slow.child.kill("SIGCONT");
+  expect(await slow.ended).toBe(1);
+  expect(slow.errors()).toContain("more than 100 events behind");
+  expect(slow.events().length).toBeLessThan(sent.length);
+  hub.close();
+  await server.close(100);
+}, 20_000);
 
 test("a daemon that ends lets its subscribers go at once", async () => {
   const { ended } = await watch();
