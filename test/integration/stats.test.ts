@@ -31,7 +31,7 @@ interface Value {
 }
 interface Stats {
   attributes: { id: string; metadata: { name: string }; labels: Record<string, string> };
-  cpu?: { usageCoreNanoSeconds: Value; usageNanoCores: Value };
+  cpu?: { usageCoreNanoSeconds: Value; usageNanoCores: Value; psi?: { Some: { Total: string } } };
   memory: Record<"workingSetBytes" | "usageBytes" | "rssBytes" | "pageFaults", Value> & {
     availableBytes?: Value;
   };
@@ -132,6 +132,14 @@ describe("stats of containers", () => {
       const usageNs = BigInt(cgroupFile(memory, "cpuacct", "cpuacct.usage"));
       expect(usageNs - BigInt(cpu!.usageCoreNanoSeconds.value)).toBeLessThan(100_000_000n);
     }
+  });
+
+  test("pressure is told where the kernel has it, and not made up where it has not", async () => {
+    const { unified = "" } = detectCgroups();
+    const { stats } = await crictl.json<{ stats: Stats[] }>("stats", "--id", busy);
+    if (fs.existsSync(path.join(unified, podCgroup, busy, "cpu.pressure"))) {
+      expect(Number(stats[0]!.cpu!.psi!.Some.Total)).toBeGreaterThan(0);
+    } else expect(stats[0]!.cpu!.psi).toBeUndefined();
   });
 
   test("one without a limit has no word on what is available", async () => {
