@@ -55,7 +55,9 @@ export class GrpcServer {
     return (call, callback) => {
       const context = contextOf(call);
       this.interceptor
-        .around({ service, method: name, request: call.request }, async () => handler(call.request, context))
+        .around({ service, method: name, request: call.request, stream: false }, async () =>
+          handler(call.request, context),
+        )
         .then(
           (response) => callback(null, response),
           (error: grpc.ServiceError) => callback(error),
@@ -68,7 +70,7 @@ export class GrpcServer {
     return (call) => {
       const context = contextOf(call);
       this.interceptor
-        .around({ service, method: name, request: call.request }, async () => {
+        .around({ service, method: name, request: call.request, stream: true }, async () => {
           for await (const message of handler(call.request, context) as AsyncIterable<unknown>) {
             if (context.signal.aborted) return;
             // a client that does not read must not fill the memory
@@ -132,7 +134,12 @@ function contextOf(call: { cancelled: boolean; on(event: "cancelled", listener: 
 
 function drained(call: grpc.ServerWritableStream<unknown, unknown>, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    call.once("drain", resolve);
-    signal.addEventListener("abort", () => resolve(), { once: true });
+    const done = () => {
+      call.off("drain", done);
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    call.on("drain", done);
+    signal.addEventListener("abort", done);
   });
 }

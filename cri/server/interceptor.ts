@@ -13,10 +13,11 @@ interface Observed {
   service: string;
   method: string;
   request: unknown;
+  stream: boolean;
 }
 
 /** Asked too often to be told of at the usual level. */
-const quiet = /^(Version|Status|RuntimeConfig|List|ImageStatus|ImageFsInfo|ContainerSt|PodSandboxSt)/;
+const quiet = /^(Version|Status|Stream|RuntimeConfig|List|ImageStatus|ImageFsInfo|ContainerSt|PodSandboxSt)/;
 
 /**
  * What happens around every RPC, once: the log line, the metrics, and the map from errors to gRPC's codes. Throws an
@@ -28,10 +29,10 @@ export class Interceptor {
   async around<T>(call: Observed, work: () => Promise<T>): Promise<T> {
     const { log, metrics } = this.modules;
     const start = performance.now();
-    metrics.started(call.service, call.method);
+    metrics.started(call);
     const end = (code: status, error?: string) => {
       const seconds = (performance.now() - start) / 1000;
-      metrics.handled({ service: call.service, method: call.method, code: statusName(code), seconds });
+      metrics.handled(call, { code: statusName(code), seconds });
       const fields = { ...subjectOf(call.request), ms: Math.round(seconds * 1e4) / 10, code: statusName(code), error };
       if (error !== undefined && code !== status.NOT_FOUND) log.warn(call.method, fields);
       else if (quiet.test(call.method)) log.debug(call.method, fields);

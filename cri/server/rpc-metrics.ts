@@ -2,8 +2,16 @@ import { Counter, Histogram, type Registry } from "prom-client";
 
 /** The names and labels of go-grpc-prometheus, which containerd's dashboards are made for. */
 export interface RpcMetrics {
-  started(service: string, method: string): void;
-  handled(call: { service: string; method: string; code: string; seconds: number }): void;
+  started(rpc: Rpc): void;
+  handled(rpc: Rpc, outcome: { code: string; seconds: number }): void;
+}
+
+interface Rpc {
+  /** As gRPC names it: runtime.v1.RuntimeService */
+  service: string;
+  method: string;
+  /** The answer is a stream. */
+  stream: boolean;
 }
 
 export function createRpcMetrics(registry: Registry): RpcMetrics {
@@ -28,11 +36,16 @@ export function createRpcMetrics(registry: Registry): RpcMetrics {
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60],
     registers,
   });
+  const labelsOf = ({ service, method, stream }: Rpc) => ({
+    grpc_type: stream ? "server_stream" : "unary",
+    grpc_service: service,
+    grpc_method: method,
+  });
   return {
-    started: (service, method) => started.inc({ grpc_type: "unary", grpc_service: service, grpc_method: method }),
-    handled: ({ service, method, code, seconds }) => {
-      handled.inc({ grpc_type: "unary", grpc_service: service, grpc_method: method, grpc_code: code });
-      handling.observe({ grpc_type: "unary", grpc_service: service, grpc_method: method }, seconds);
+    started: (rpc) => started.inc(labelsOf(rpc)),
+    handled: (rpc, { code, seconds }) => {
+      handled.inc({ ...labelsOf(rpc), grpc_code: code });
+      handling.observe(labelsOf(rpc), seconds);
     },
   };
 }
