@@ -16,6 +16,9 @@ export async function forwardConnection(
   { data, errors, port }: ForwardedConnection,
   dial: (port: number) => Promise<net.Socket>,
 ): Promise<void> {
+  // whichever way they end is seen by their close; a stream made of two fails when it is destroyed
+  data.on("error", () => {});
+  errors.on("error", () => {});
   let failure = "";
   try {
     const socket = await dial(port);
