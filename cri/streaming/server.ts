@@ -13,6 +13,7 @@ import type { UpgradeRequest } from "./websocket/accept";
 
 /** Connections at once; past it new ones are closed at once, so that those who flood cannot take all descriptors. */
 const mostConnections = 4096;
+const keepAliveMs = 30_000;
 /** How long a client may take for its request. */
 const requestTimeoutMs = 10_000;
 
@@ -84,6 +85,8 @@ export class StreamingServer implements StreamUrls {
         return;
       }
       socket.setNoDelay(true);
+      // finds a client that died with more on its way than we would take
+      socket.setKeepAlive(true, keepAliveMs);
       socket.setTimeout(idleTimeoutMs, () => socket.destroy());
       serve(redeemed, { request, socket, head });
     });
