@@ -91,6 +91,7 @@ export async function startDaemon(config: Config): Promise<{ stop(): Promise<voi
     images.open(),
     networks.start(),
   ]);
+  if (noUserNamespaces !== undefined) log.info("pods can't have user namespaces here", { reason: noUserNamespaces });
   const streaming = new StreamingServer(streamingOptions(config.streaming));
   const capabilities = daemonCapabilities();
   const services: Services = {

@@ -99,6 +99,11 @@ test("info tells for which handlers pods can have them", async () => {
   }>("info");
   const can = (name: string) => runtimeHandlers.find((each) => (each.name ?? "") === name)?.features["user_namespaces"];
   expect(can("")).toBe(true);
+  // what it says of crun holds, whichever release of it is here
+  const { status, stdout, stderr } = await crictl.try("runp", "--runtime", "crun", podFile());
+  expect(status === 0).toBe(can("crun") ?? false);
+  if (status === 0) await crictl.run("rmp", "-f", stdout.trim());
+  else expect(stderr).toMatch(/FailedPrecondition.*"crun" \(version .*\) cannot map/);
 });
 
 describe("a pod with a user namespace", () => {
