@@ -32,6 +32,7 @@ import { Store } from "./store/store";
 import { streamServer } from "./streaming/serve-stream";
 import { StreamingServer } from "./streaming/server";
 import { streamingOptions } from "./streaming/streaming-options";
+import { findUserNamespaceObstacle } from "./user-namespace-probe";
 import { version } from "./version";
 
 /** How long calls under way may still take once the daemon is told to end. Containers go on without it. */
@@ -72,7 +73,7 @@ export async function startDaemon(config: Config): Promise<{ stop(): Promise<voi
     },
     { warn },
   );
-  const [runtimes] = await Promise.all([
+  const [runtimes, noUserNamespaces] = await Promise.all([
     RuntimeHandlers.open(
       {
         configured: config.runtime.handlers,
@@ -86,9 +87,11 @@ export async function startDaemon(config: Config): Promise<{ stop(): Promise<voi
       },
       warn,
     ),
+    findUserNamespaceObstacle(config.root, mounts),
     images.open(),
     networks.start(),
   ]);
+  if (noUserNamespaces !== undefined) log.info("pods can't have user namespaces here", { reason: noUserNamespaces });
   const streaming = new StreamingServer(streamingOptions(config.streaming));
   const capabilities = daemonCapabilities();
   const services: Services = {
@@ -105,6 +108,7 @@ export async function startDaemon(config: Config): Promise<{ stop(): Promise<voi
     cgroupDriver,
     locks: new KeyedLock(),
     streaming,
+    noUserNamespaces,
     events: new PodEvents({
       sandboxOf: (id) => services.store.sandboxes.find(id),
       stateOf: (sandbox) => podState(services, sandbox),

@@ -3,6 +3,7 @@ import path from "node:path";
 import { messageOf } from "../api/errors";
 import type { ContainerId, SandboxId } from "../api/ids";
 import { codec } from "../api/messages";
+import { namespaceTypes } from "../sys/namespaces";
 import { isAlive } from "../sys/process-identity";
 import { nowNs } from "./clock";
 import { readExit, recordExit, unknownExit } from "./container/exit";
@@ -82,7 +83,7 @@ async function discardSandbox(services: Services, id: SandboxId, madeCgroups: st
   const netns = path.join(directory, "ns", "net");
   await networks.tearDown({ sandboxId: id, netnsPath: namespaces.isPinned(netns) ? netns : "" });
   mounts.unmount(podFiles(directory).shm);
-  for (const type of ["net", "ipc", "uts", "pid"]) namespaces.unpin(path.join(directory, "ns", type));
+  for (const type of namespaceTypes) namespaces.unpin(path.join(directory, "ns", type));
   cgroups.removeEmpty(madeCgroups);
   fs.rmSync(directory, { recursive: true, force: true });
 }

@@ -34,6 +34,8 @@ export interface Services {
   stats: { cpu: CpuSampler; writableLayers: WritableLayers };
   streaming: StreamUrls;
   daemon: DaemonRights;
+  /** What keeps this node from user namespaces; absent where nothing does. */
+  noUserNamespaces?: string;
 }
 
 /** What this process may do, and so what a container can be given. */

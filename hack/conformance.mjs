@@ -13,6 +13,7 @@ import { fileURLToPath } from "node:url";
 import { environment, layOut, remove, start, stop } from "./support/daemon.cjs";
 import { readSpecs } from "./support/junit.mjs";
 import { startRegistry } from "./support/registry.cjs";
+import { runtimeOptions } from "./support/runtime.cjs";
 import { uniqueId } from "./support/unique.cjs";
 
 const PROJECT = fileURLToPath(new URL("..", import.meta.url));
@@ -130,7 +131,8 @@ try {
     stdio: ["ignore", "ignore", "inherit"],
     env: environment(),
   });
-  daemon = layOut(directory, { registry: registry.url, options: { log: { level: "debug" } } });
+  const configuration = { log: { level: "debug" }, runtime: runtimeOptions() };
+  daemon = layOut(directory, { registry: registry.url, options: configuration });
   daemon.log = log;
   fs.rmSync(log, { force: true });
   await start(daemon);

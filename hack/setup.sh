@@ -39,7 +39,8 @@ packages=(busybox-static conmon containernetworking-plugins crun iproute2 iptabl
 case $purpose in
 run) ;;
 test | conformance)
-  packages+=(bzip2 docker-registry dpkg-dev gcc libc6-dev make nginx-light patch xz-utils)
+  packages+=(bzip2 docker-registry dpkg-dev gcc libc6-dev libseccomp-dev make nginx-light patch pkg-config
+    xz-utils)
   [ "$purpose" = conformance ] || packages+=(attr skopeo umoci)
   ;;
 *)
@@ -116,4 +117,5 @@ mount_hugetlb() {
 if [ "$purpose" != run ]; then
   mount_hugetlb
   hack/build-tools.sh
+  hack/build-runc.sh
 fi

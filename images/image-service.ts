@@ -3,6 +3,7 @@ import path from "node:path";
 import type { Config } from "../api/config/schema";
 import { BerthError, codeOf, messageOf } from "../api/errors";
 import type { ContainerId, Digest, ImageId } from "../api/ids";
+import type { UserNamespace } from "../sys/id-mapping";
 import type { Mounts } from "../sys/mounts";
 import { exportArchive } from "./archive-export";
 import { importArchive } from "./archive-import";
@@ -38,6 +39,14 @@ export interface ImageServiceOptions {
 export interface ImageServiceModules {
   mounts: Mounts;
   warn(message: string): void;
+}
+
+export interface MountRequest {
+  image: ImageId;
+  /** An existing directory. */
+  target: string;
+  /** Whose IDs the owners of files are to be. */
+  userNamespace?: UserNamespace;
 }
 
 /** What one file system is used for. */
@@ -180,15 +189,16 @@ export class ImageService {
    * Makes a container's writable root file system over an image and mounts it at `target`, an existing directory.
    * Layers that have vanished are unpacked anew. Throws NotFound for an image that is not there.
    */
-  async mountRootfs(request: { containerId: ContainerId; image: ImageId; target: string }): Promise<void> {
-    const { containerId, image, target } = request;
+  async mountRootfs(request: MountRequest & { containerId: ContainerId }): Promise<void> {
+    const { containerId, image, target, userNamespace } = request;
     const record = this.images.get(image);
     if (!record) throw new BerthError("NotFound", `image ${image} is not there`, { hint: "pull it first" });
     const endLease = this.leases.begin();
     try {
       if (!record.layers.every(({ chainId }) => this.layers.has(chainId))) await this.repair(record);
       const chainIds = record.layers.map(({ chainId }) => chainId);
-      await this.snapshots.prepare({ id: containerId, chainIds, layers: this.layers.diffPaths(chainIds), target });
+      const layers = this.layers.diffPaths(chainIds);
+      await this.snapshots.prepare({ id: containerId, chainIds, layers, target, userNamespace });
     } finally {
       endLease();
     }
@@ -205,15 +215,15 @@ export class ImageService {
     return this.snapshots.list();
   }
 
-  /** Mounts an image at `target`, an existing directory, for reading alone. Throws NotFound. */
-  mountImageReadOnly(image: ImageId, target: string): void {
+  /** Mounts an image for reading alone. Throws NotFound. */
+  mountImageReadOnly({ image, target, userNamespace }: MountRequest): void {
     const record = this.images.get(image);
     if (!record) throw new BerthError("NotFound", `image ${image} is not there`, { hint: "pull it first" });
     const chainIds = record.layers.map(({ chainId }) => chainId);
     const missing = chainIds.find((chainId) => !this.layers.has(chainId));
     if (missing)
       throw new BerthError("FailedPrecondition", `layer ${missing} is gone`, { hint: "pull the image again" });
-    this.snapshots.mountReadOnly({ chainIds, layers: this.layers.diffPaths(chainIds), target });
+    this.snapshots.mountReadOnly({ chainIds, layers: this.layers.diffPaths(chainIds), target, userNamespace });
   }
 
   /** Undoes mountImageReadOnly(); does nothing where that is undone. */

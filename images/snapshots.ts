@@ -4,6 +4,7 @@ import path from "node:path";
 import { BerthError, messageOf } from "../api/errors";
 import { type ChainId, type ContainerId, parseDigest } from "../api/ids";
 import { temporaryMark, writeFileAtomically } from "../sys/durable-file";
+import { outerId, type UserNamespace } from "../sys/id-mapping";
 import { readMountInfo } from "../sys/mount-info";
 import type { Mounts } from "../sys/mounts";
 import { diskError } from "./disk-error";
@@ -19,6 +20,8 @@ export interface SnapshotRequest {
   layers: readonly string[];
   /** An existing directory. */
   target: string;
+  /** Who owns what is told from inside it: the layers are mapped, and what is written is the owners' outside. */
+  userNamespace?: UserNamespace;
 }
 
 /** What each container writes over its image: `<root>/<container ID>/{upper,work,layers.json}`. */
@@ -57,7 +60,7 @@ export class Snapshots {
    * Makes a container's writable layer and mounts it over its image at `target`. Throws AlreadyExists where it has one,
    * ResourceExhausted where the disk is full; then nothing is left of it.
    */
-  async prepare({ id, chainIds, layers, target }: SnapshotRequest): Promise<void> {
+  async prepare({ id, chainIds, layers, target, userNamespace }: SnapshotRequest): Promise<void> {
     const { upper, work, layersFile, directory } = this.paths(id);
     if (this.layersOf.has(id)) throw new BerthError("AlreadyExists", `container ${id} has a root file system already`);
     // known before it is made, so that its layers are not collected meanwhile
@@ -68,8 +71,10 @@ export class Snapshots {
       await fs.promises.mkdir(work, { mode: 0o700 });
       // what is on top says what the root of the whole looks like
       if (layers[0]) await copyRootMetadata(layers[0], upper);
+      if (userNamespace) await mapOwner(upper, userNamespace);
       writeFileAtomically(layersFile, JSON.stringify({ version: 1, chainIds }));
-      this.modules.mounts.overlay({ lower: layers.length > 0 ? [...layers] : [this.empty], upper, work, target });
+      const lower = layers.length > 0 ? [...layers] : [this.empty];
+      this.modules.mounts.overlay({ lower, upper, work, target, userNamespace: userNamespace?.path });
     } catch (error) {
       this.layersOf.delete(id);
       await removeTree(directory);
@@ -81,12 +86,13 @@ export class Snapshots {
    * Mounts a stack of layers at `target`, an existing directory, for reading alone; they are in use until
    * unmountReadOnly(). Throws ResourceExhausted where the disk is full.
    */
-  mountReadOnly({ chainIds, layers, target }: Omit<SnapshotRequest, "id">): void {
+  mountReadOnly({ chainIds, layers, target, userNamespace }: Omit<SnapshotRequest, "id">): void {
     const file = this.viewFile(target);
     this.views.set(file, [...chainIds]);
     try {
       writeFileAtomically(file, JSON.stringify({ version: 1, chainIds, target }));
-      this.modules.mounts.overlay({ lower: layers.length > 0 ? [...layers] : [this.empty], target });
+      const lower = layers.length > 0 ? [...layers] : [this.empty];
+      this.modules.mounts.overlay({ lower, target, userNamespace: userNamespace?.path });
     } catch (error) {
       fs.rmSync(file, { force: true });
       this.views.delete(file);
@@ -186,4 +192,10 @@ export class Snapshots {
       layersFile: path.join(directory, "layers.json"),
     };
   }
+}
+
+/** An owner that is not mapped stays, and is nobody inside. */
+async function mapOwner(directory: string, { uids, gids }: UserNamespace): Promise<void> {
+  const { uid, gid } = await fs.promises.stat(directory);
+  await fs.promises.chown(directory, outerId(uids, uid) ?? uid, outerId(gids, gid) ?? gid);
 }

@@ -1,5 +1,6 @@
 import fs from "node:fs";
 import path from "node:path";
+import { attachMount, openIdMapped } from "./id-mapped-tree";
 import { check, declare, declareSyscall, errnoOf, withFd } from "./libc";
 
 const mount = declare(
@@ -10,13 +11,11 @@ const umount2 = declare("int umount2(const char *target, int flags)");
 const fsopen = declareSyscall(430, "str, uint");
 const fsconfig = declareSyscall(431, "int, uint, str, str, int");
 const fsmount = declareSyscall(432, "int, uint, uint");
-const moveMount = declareSyscall(429, "int, str, int, str, uint");
 
-const AT_FDCWD = -100;
 const CLOEXEC = 1;
 const FSCONFIG_SET_STRING = 1;
+const FSCONFIG_SET_FD = 5;
 const FSCONFIG_CMD_CREATE = 6;
-const MOVE_MOUNT_F_EMPTY_PATH = 4;
 export const MS_RDONLY = 1;
 export const MS_NOSUID = 2;
 export const MS_NODEV = 4;
@@ -34,40 +33,94 @@ export interface OverlayMount {
   upper?: string;
   work?: string;
   target: string;
+  /** A file that holds a user namespace: owners in `lower` are those that it makes of them, `upper` is as it is. */
+  userNamespace?: string;
+}
+
+export interface TmpfsOptions {
+  sizeBytes?: number;
+  mode?: number;
+  /** The owner of its root. */
+  owner?: { uid: number; gid: number };
+  flags?: number;
 }
 
 /** Mounting, as the rest of the project sees it; `RecordingMounts` stands in for it in unit tests. */
 export interface Mounts {
   overlay(overlay: OverlayMount): void;
-  tmpfs(target: string, options: { sizeBytes?: number; mode?: number; flags?: number }): void;
+  tmpfs(target: string, options: TmpfsOptions): void;
   bind(source: string, target: string, options?: { readonly?: boolean; recursive?: boolean }): void;
   /** Detaches what is mounted at `target`; does nothing where nothing is. */
   unmount(target: string): void;
 }
 
 export class HostMounts implements Mounts {
-  overlay({ lower, upper, work, target }: OverlayMount): void {
+  overlay(overlay: OverlayMount): void {
+    const { lower, upper, target, userNamespace } = overlay;
     // one layer alone cannot be an overlay without an upper directory
     if (lower.length === 1 && !upper) {
-      this.bind(lower[0]!, target, { readonly: true });
+      if (userNamespace)
+        withFd(openIdMapped(lower[0]!, userNamespace, { readonly: true }), (fd) => attachMount(fd, target));
+      else this.bind(lower[0]!, target, { readonly: true });
       return;
     }
+    if (!userNamespace) {
+      this.overlayOf(overlay);
+      return;
+    }
+    const trees: number[] = [];
     try {
-      withFd(check(fsopen("overlay", CLOEXEC), "fsopen", "overlay"), (fd) => {
-        const set = (key: string, value: string) =>
-          check(fsconfig(fd, FSCONFIG_SET_STRING, key, value, 0), "fsconfig", `${key}=${value}`);
-        for (const directory of lower) set("lowerdir+", directory);
-        if (upper) set("upperdir", upper);
-        if (work) set("workdir", work);
-        check(fsconfig(fd, FSCONFIG_CMD_CREATE, null, null, 0), "fsconfig", `overlay for ${target}`);
-        withFd(check(fsmount(fd, CLOEXEC, 0), "fsmount", target), (mounted) =>
-          check(moveMount(mounted, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH), "move_mount", target),
-        );
+      for (const directory of lower) trees.push(openIdMapped(directory, userNamespace));
+      this.overlayOfTrees(overlay, trees);
+    } finally {
+      for (const tree of trees) fs.closeSync(tree);
+    }
+  }
+
+  /** Of layers by their paths. */
+  private overlayOf(overlay: OverlayMount): void {
+    try {
+      mountOverlay(overlay, (fd) => {
+        for (const directory of overlay.lower) setString(fd, "lowerdir+", directory);
       });
     } catch (error) {
       // lowerdir+ came with Linux 6.5
       if (errnoOf(error) !== "EINVAL" && errnoOf(error) !== "ENOSYS") throw error;
-      this.overlayByMount2({ lower, upper, work, target });
+      this.overlayByMount2(overlay);
+    }
+  }
+
+  /** Of layers by descriptors of mounts that are attached nowhere. */
+  private overlayOfTrees(overlay: OverlayMount, trees: number[]): void {
+    try {
+      mountOverlay(overlay, (fd) => {
+        for (const tree of trees)
+          check(fsconfig(fd, FSCONFIG_SET_FD, "lowerdir+", null, tree), "fsconfig", "lowerdir+ by descriptor");
+      });
+    } catch (error) {
+      // layers by descriptor came with Linux 6.13; before, an overlay takes them only from where they are attached
+      if (errnoOf(error) !== "EINVAL") throw error;
+      this.overlayOfAttached(overlay, trees);
+    }
+  }
+
+  private overlayOfAttached(overlay: OverlayMount, trees: number[]): void {
+    const directory = fs.mkdtempSync("/tmp/l");
+    const attached: string[] = [];
+    try {
+      for (const [index, tree] of trees.entries()) {
+        const place = path.join(directory, index.toString(36));
+        fs.mkdirSync(place);
+        attachMount(tree, place);
+        attached.push(place);
+      }
+      // the overlay has clones of its own by the time they are detached
+      this.overlayOf({ ...overlay, lower: attached });
+    } finally {
+      for (const place of attached) this.unmount(place);
+      // not recursively: should a layer still be there, it must stay whole
+      for (const name of fs.readdirSync(directory)) fs.rmdirSync(path.join(directory, name));
+      fs.rmdirSync(directory);
     }
   }
 
@@ -96,10 +149,11 @@ export class HostMounts implements Mounts {
     }
   }
 
-  tmpfs(target: string, options: { sizeBytes?: number; mode?: number; flags?: number }): void {
+  tmpfs(target: string, options: TmpfsOptions): void {
     const data = [
       ...(options.sizeBytes === undefined ? [] : [`size=${options.sizeBytes}`]),
       ...(options.mode === undefined ? [] : [`mode=${options.mode.toString(8)}`]),
+      ...(options.owner === undefined ? [] : [`uid=${options.owner.uid}`, `gid=${options.owner.gid}`]),
     ].join(",");
     check(mount("tmpfs", target, "tmpfs", options.flags ?? 0, data), "mount", `tmpfs on ${target}`);
   }
@@ -127,6 +181,21 @@ export class HostMounts implements Mounts {
   }
 }
 
+function setString(fd: number, key: string, value: string): void {
+  check(fsconfig(fd, FSCONFIG_SET_STRING, key, value, 0), "fsconfig", `${key}=${value}`);
+}
+
+/** Makes an overlay whose layers `setLower` names, and mounts it. */
+function mountOverlay({ upper, work, target }: OverlayMount, setLower: (fd: number) => void): void {
+  withFd(check(fsopen("overlay", CLOEXEC), "fsopen", "overlay"), (fd) => {
+    setLower(fd);
+    if (upper) setString(fd, "upperdir", upper);
+    if (work) setString(fd, "workdir", work);
+    check(fsconfig(fd, FSCONFIG_CMD_CREATE, null, null, 0), "fsconfig", `overlay for ${target}`);
+    withFd(check(fsmount(fd, CLOEXEC, 0), "fsmount", target), (mounted) => attachMount(mounted, target));
+  });
+}
+
 /** Keeps `directory` from spreading what is mounted below it to other mount namespaces: it becomes a private mount. */
 export function makePrivateMount(directory: string): void {
   check(mount(directory, directory, null, MS_BIND, null), "mount", directory);
@@ -137,7 +206,8 @@ export function makePrivateMount(directory: string): void {
 export class RecordingMounts implements Mounts {
   readonly calls: string[] = [];
   overlay(overlay: OverlayMount): void {
-    this.calls.push(`overlay ${overlay.target} lower=${overlay.lower.join(":")} upper=${overlay.upper ?? ""}`);
+    const mapped = overlay.userNamespace ? ` mapped by ${overlay.userNamespace}` : "";
+    this.calls.push(`overlay ${overlay.target} lower=${overlay.lower.join(":")} upper=${overlay.upper ?? ""}${mapped}`);
   }
   tmpfs(target: string): void {
     this.calls.push(`tmpfs ${target}`);

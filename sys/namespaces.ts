@@ -1,6 +1,8 @@
 import fs from "node:fs";
 import path from "node:path";
+import type { UserNamespace } from "./id-mapping";
 import { check, declare, errnoOf, withFd } from "./libc";
+import { inNewUserNamespace, writeSysctlsInside } from "./user-namespace";
 
 const unshare = declare("int unshare(int flags)");
 const setns = declare("int setns(int fd, int type)");
@@ -12,13 +14,16 @@ const socket = declare("int socket(int domain, int type, int protocol)");
 const ioctl = declare("int ioctl(int fd, unsigned long request, void *argument)");
 const sethostname = declare("int sethostname(const char *name, size_t length)");
 
-export type NamespaceType = "net" | "ipc" | "uts" | "pid";
+/** All that a pod can have pinned. */
+export const namespaceTypes = ["net", "ipc", "uts", "pid", "user"] as const;
+export type NamespaceType = (typeof namespaceTypes)[number];
 
 const cloneFlags: Record<NamespaceType, number> = {
   net: 0x40000000,
   ipc: 0x08000000,
   uts: 0x04000000,
   pid: 0x20000000,
+  user: 0x10000000,
 };
 const MS_BIND = 4096;
 const MNT_DETACH = 2;
@@ -26,10 +31,14 @@ const MNT_DETACH = 2;
 export interface PinRequest {
   /** An existing directory; each namespace becomes a file in it, named by its type. */
   directory: string;
-  types: Exclude<NamespaceType, "pid">[];
+  types: Exclude<NamespaceType, "pid" | "user">[];
   hostname?: string;
   /** Files below /proc/sys, written inside the new namespaces. */
   sysctls?: { file: string; value: string }[];
+}
+
+export interface PinInUserRequest extends PinRequest, Pick<UserNamespace, "uids" | "gids"> {
+  types: ["net", "ipc", "uts"];
 }
 
 /** Making and entering namespaces; `RecordingNamespaces` stands in for it in unit tests. */
@@ -39,6 +48,11 @@ export interface Namespaces {
    * takes no IPv6 router advertisements.
    */
   pin(request: PinRequest): void;
+  /**
+   * The same inside a new user namespace, which owns them and is pinned beside them as `user`. Throws
+   * FailedPrecondition where the kernel allows none, InvalidArgument for sysctls that it does not take.
+   */
+  pinInUser(request: PinInUserRequest): Promise<void>;
   /** Binds a namespace of a process to `file`, so that it outlives a look at /proc. */
   pinOf(pid: number, type: NamespaceType, file: string): void;
   /** Lets go of a file made by pin() or pinOf(); does nothing where it is gone. */
@@ -61,7 +75,7 @@ export class HostNamespaces implements Namespaces {
     try {
       away(types, () => {
         check(unshare(flags), "unshare");
-        if (types.includes("uts") && hostname) check(sethostname(hostname, Buffer.byteLength(hostname)), "sethostname");
+        if (types.includes("uts") && hostname) setHostname(hostname);
         if (types.includes("net")) setUpNetwork();
         for (const { file, value } of sysctls ?? []) fs.writeFileSync(path.join("/proc/sys", file), value);
         for (const type of types) {
@@ -72,6 +86,22 @@ export class HostNamespaces implements Namespaces {
       });
     } catch (error) {
       for (const file of pinned) this.unpin(file);
+      throw error;
+    }
+  }
+
+  async pinInUser({ directory, types, hostname, sysctls, uids, gids }: PinInUserRequest): Promise<void> {
+    const fileOf = (type: NamespaceType) => path.join(directory, type);
+    try {
+      await inNewUserNamespace({ types, uids, gids }, (pid) => {
+        for (const type of ["user", ...types] as const) bindNamespace(`/proc/${pid}/ns/${type}`, fileOf(type));
+      });
+      if (hostname) this.inside(fileOf("uts"), "uts", () => setHostname(hostname));
+      this.inside(fileOf("net"), "net", setUpNetwork);
+      const files = { user: fileOf("user"), net: fileOf("net"), ipc: fileOf("ipc") };
+      await writeSysctlsInside(files, sysctls ?? []);
+    } catch (error) {
+      for (const type of ["user", ...types] as const) this.unpin(fileOf(type));
       throw error;
     }
   }
@@ -136,6 +166,10 @@ function bindNamespace(source: string, file: string): void {
   check(mount(source, file, null, MS_BIND, null), "mount", `${source} on ${file}`);
 }
 
+function setHostname(hostname: string): void {
+  check(sethostname(hostname, Buffer.byteLength(hostname)), "sethostname");
+}
+
 function setUpNetwork(): void {
   const AF_INET = 2;
   const SOCK_DGRAM_CLOEXEC = 2 | 0x80000;
@@ -164,6 +198,10 @@ export class RecordingNamespaces implements Namespaces {
   pin({ directory, types }: PinRequest): void {
     for (const type of types) this.pinned.add(path.join(directory, type));
     this.calls.push(`pin ${types.join(",")} in ${directory}`);
+  }
+  async pinInUser({ directory, types }: PinInUserRequest): Promise<void> {
+    for (const type of ["user", ...types]) this.pinned.add(path.join(directory, type));
+    this.calls.push(`pin user,${types.join(",")} in ${directory}`);
   }
   pinOf(pid: number, type: NamespaceType, file: string): void {
     this.pinned.add(file);

@@ -15,6 +15,7 @@ import { nowNs } from "../clock";
 import { checkName } from "../sandbox/check-config";
 import { cgroupsPathFor, parentCgroup } from "../sandbox/cgroup-parent";
 import { podFiles } from "../sandbox/pod-files";
+import { userNamespaceOf } from "../sandbox/user-namespace";
 import type { Services } from "../services";
 import { type ContainerRecord, containerName } from "../store/container";
 import { recordVersion } from "../store/record-files";
@@ -84,10 +85,11 @@ async function build(services: Services, made: NewContainer, undo: UndoStack): P
   const logPath = prepareLogPath(sandbox.config.logDirectory, config.logPath);
 
   undo.push("the root filesystem", () => images.releaseRootfs(id, rootfs));
-  await images.mountRootfs({ containerId: id, image: image.id, target: rootfs });
+  const userNamespace = userNamespaceOf(sandbox);
+  await images.mountRootfs({ containerId: id, image: image.id, target: rootfs, userNamespace });
   const volumesDir = volumesDirectory(services, id);
   undo.push("the image's volumes", () => fs.rmSync(volumesDir, { recursive: true, force: true }));
-  const imageMounts = await mountImageVolumes(services, { id, config }, undo);
+  const imageMounts = await mountImageVolumes(services, { id, config, userNamespace }, undo);
 
   const input = specInput(services, made, { rootfs, volumesDir, imageMounts });
   const { spec, user, warnings } = await buildSpec(input);
@@ -154,6 +156,7 @@ function specInput(services: Services, { id, sandbox, config, image }: NewContai
         ipc: record.namespaces.ipc,
         uts: record.namespaces.uts,
         pid: record.namespaces.pid,
+        user: userNamespaceOf(sandbox),
       },
       hostname: sandbox.config.hostname || os.hostname(),
       hostsPath: files.hosts,

@@ -46,7 +46,7 @@ export async function recordExit(services: Services, container: Container, exit:
   container.cleanUp ??= (async () => {
     try {
       await cgroups.kill(container.record.cgroups);
-      await runtimes.get(container.record.handler).delete(container.id);
+      await runtimes.get(container.record.handler).deleteEnded(container.id);
     } catch (error) {
       container.cleanUp = undefined;
       log.warn("an ended container could not be cleared away yet", {

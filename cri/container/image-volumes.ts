@@ -3,6 +3,7 @@ import path from "node:path";
 import { BerthError } from "../../api/errors";
 import type { ContainerId } from "../../api/ids";
 import type { ContainerConfig } from "../../api/messages";
+import type { UserNamespace } from "../../sys/id-mapping";
 import { directoryInRoot } from "../../sys/rooted-path";
 import type { UndoStack } from "../../sys/undo";
 import type { Services } from "../services";
@@ -10,6 +11,8 @@ import type { Services } from "../services";
 interface Mounted {
   id: ContainerId;
   config: ContainerConfig;
+  /** The pod's own; absent for the host's. */
+  userNamespace: UserNamespace | undefined;
 }
 
 const directoryOf = (services: Services, id: ContainerId) => path.join(services.paths.container(id), "image-volumes");
@@ -20,7 +23,7 @@ const directoryOf = (services: Services, id: ContainerId) => path.join(services.
  */
 export async function mountImageVolumes(
   services: Services,
-  { id, config }: Mounted,
+  { id, config, userNamespace }: Mounted,
   undo: UndoStack,
 ): Promise<Map<number, string>> {
   const trees = new Map<number, string>();
@@ -31,7 +34,7 @@ export async function mountImageVolumes(
     const target = path.join(directoryOf(services, id), String(index));
     fs.mkdirSync(target, { recursive: true, mode: 0o711 });
     undo.push(`the image volume ${index}`, () => services.images.unmountImage(target));
-    services.images.mountImageReadOnly(record.id, target);
+    services.images.mountImageReadOnly({ image: record.id, target, userNamespace });
     trees.set(index, mount.imageSubPath ? subTree(target, mount.imageSubPath) : target);
   }
   return trees;

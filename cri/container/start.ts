@@ -1,9 +1,13 @@
 import { BerthError, during, messageOf } from "../../api/errors";
 import { ContainerState } from "../../api/messages";
+import { executableOf, waitForExec } from "../../sys/wait-for-exec";
 import { nowNs } from "../clock";
 import type { Services } from "../services";
 import type { Container } from "../store/container";
 import { recordExit } from "./exit";
+
+/** The runtime's last steps before the container's program take a millisecond or two. */
+const execPatienceMs = 200;
 
 /** As containerd reports a container that could not be started. */
 const startErrorCode = 128;
@@ -23,7 +27,11 @@ export async function startContainer(services: Services, container: Container): 
     services.events.containerStarting(container);
     try {
       const startedAtNs = String(nowNs());
+      const pid = container.record.process?.pid ?? 0;
+      const runtimeItself = executableOf(pid);
       await runtimes.get(container.record.handler).start(container.id);
+      // runc returns while its own code still runs there, which as process 1 would lose a signal sent right away
+      await waitForExec(pid, runtimeItself, execPatienceMs);
       // a short one may have ended by now, and its end must not be overwritten
       store.updateContainer(container, { startedAtNs });
       services.events.containerStarted(container);

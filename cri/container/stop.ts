@@ -1,10 +1,14 @@
 import os from "node:os";
 import { ContainerState } from "../../api/messages";
-import { isAlive, signalProcess } from "../../sys/process-identity";
+import { hearsSignal } from "../../sys/heard-signals";
+import { isAlive, type ProcessIdentity, signalProcess } from "../../sys/process-identity";
 import { nowNs } from "../clock";
 import type { Services } from "../services";
 import type { Container } from "../store/container";
 import { readExit, recordExit, unknownExit } from "./exit";
+
+/** When a process that did not hear the signal is looked at again for the first time. */
+const firstLookMs = 10;
 
 /** The longest that a killed container may take to be seen dead before the call fails. */
 const killPatienceMs = 10_000;
@@ -44,16 +48,29 @@ async function carryOut(
   const { record } = container;
   if (!record.process) return;
   if (stop.killAtMs > performance.now() && container.isRunning) {
-    signalProcess(record.process, record.stopSignal);
+    let heard = sendStopSignal(record.process, record.stopSignal);
+    let lookMs = heard ? 1000 : firstLookMs;
     while (!container.record.exit && stop.killAtMs > performance.now() && isAlive(record.process)) {
       const shortened = new Promise<void>((resolve) => {
         stop.shorten = resolve;
       });
       // the look at the process is for a monitor that died and will tell nothing
-      await Promise.race([container.waitForExit(Math.min(stop.killAtMs - performance.now(), 1000)), shortened]);
+      await Promise.race([container.waitForExit(Math.min(stop.killAtMs - performance.now(), lookMs)), shortened]);
+      lookMs = Math.min(lookMs * 2, 1000);
+      // the kernel keeps from process 1 what it has no handler for, and right after its start it has none yet
+      if (!heard && hearsSignal(record.process.pid, record.stopSignal)) {
+        heard = sendStopSignal(record.process, record.stopSignal);
+      }
     }
   }
   await endProcess(services, container);
+}
+
+/** Returns whether the process has an ear for it. */
+function sendStopSignal(identity: ProcessIdentity, signal: number): boolean {
+  const heard = hearsSignal(identity.pid, signal);
+  signalProcess(identity, signal);
+  return heard;
 }
 
 /** SIGKILL, and the wait for the monitor's word; where that does not come, what is known is kept. */

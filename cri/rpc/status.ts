@@ -1,4 +1,5 @@
 import type { Init, StatusRequest, StatusResponse } from "../../api/messages";
+import { userNamespaceObstacle } from "../sandbox/user-namespace";
 import type { Services } from "../services";
 import { version } from "../version";
 
@@ -21,7 +22,7 @@ export async function status(services: Services, request: StatusRequest): Promis
       name,
       features: {
         recursiveReadOnlyMounts: runtimes.get(name).features.recursiveReadOnlyMounts,
-        userNamespaces: false,
+        userNamespaces: userNamespaceObstacle(services, name) === undefined,
       },
     })),
     features: { supplementalGroupsPolicy: true, userNamespacesHostNetwork: false, mountOptions: true },
@@ -42,6 +43,7 @@ function verboseInfo(services: Services): Record<string, string> {
       handlers: Object.fromEntries(runtimes.names().map((name) => [name, runtimes.get(name).features])),
       cgroupVersion: cgroups.version,
       cgroupDriver,
+      noUserNamespaces: services.noUserNamespaces,
     }),
     network: JSON.stringify({ name: networks.networkName() ?? null, ...networks.status() }),
     objects: JSON.stringify({ sandboxes: store.sandboxes.list().length, containers: store.containers.list().length }),

@@ -6,6 +6,7 @@ import { newSandboxId, type SandboxId } from "../../api/ids";
 import { codec, type PodSandboxConfig, type RunPodSandboxRequest } from "../../api/messages";
 import { runHolder } from "../../oci/runtime/holder";
 import { checkSysctls } from "../../oci/spec/sysctls";
+import { outerRoot } from "../../sys/id-mapping";
 import { MS_NODEV, MS_NOEXEC, MS_NOSUID } from "../../sys/mounts";
 import { identify } from "../../sys/process-identity";
 import { UndoStack } from "../../sys/undo";
@@ -16,7 +17,9 @@ import { type SandboxRecord, sandboxName } from "../store/sandbox";
 import { cgroupsPathFor, parentCgroup } from "./cgroup-parent";
 import { checkPodConfig } from "./check-config";
 import { sandboxModes } from "./namespace-modes";
+import { pinNamespaces } from "./pin-namespaces";
 import { podFiles, writePodFiles } from "./pod-files";
+import { requireUserNamespaces, type UserMappings, userMappings } from "./user-namespace";
 
 /** As containerd has it; a pod's /dev/shm is otherwise the kernel's half of all memory. */
 const shmBytes = 64 << 20;
@@ -65,9 +68,11 @@ interface NewSandbox {
 }
 
 async function build(services: Services, { id, config, handler }: NewSandbox, undo: UndoStack): Promise<SandboxRecord> {
-  const { paths, store, namespaces, mounts, cgroups, runtimes } = services;
+  const { paths, store, mounts, cgroups, runtimes } = services;
   const runtime = runtimes.get(handler);
   const modes = sandboxModes(config);
+  const user = userMappings(config, modes);
+  if (user) requireUserNamespaces(services, handler);
   const sysctls = checkSysctls({ ...defaultSysctls(services, modes), ...(config.linux?.sysctls ?? {}) }, modes);
   const parent = parentCgroup(config.linux?.cgroupParent ?? "", services.cgroupDriver);
   const directory = paths.sandbox(id);
@@ -90,20 +95,15 @@ async function build(services: Services, { id, config, handler }: NewSandbox, un
   // from here on a restart finds what it has to take down
   store.writeSandbox(record);
 
-  const types = [...(modes.hostNetwork ? [] : (["net", "uts"] as const)), ...(modes.hostIpc ? [] : (["ipc"] as const))];
-  for (const type of types) {
-    const file = path.join(namespaceDirectory, type);
-    undo.push(`the ${type} namespace`, () => namespaces.unpin(file));
-    record.namespaces[type] = file;
-  }
-  if (types.length > 0) namespaces.pin({ directory: namespaceDirectory, types, hostname, sysctls });
+  await pinNamespaces(services, { record, modes, user, hostname, sysctls, directory: namespaceDirectory }, undo);
 
   const files = podFiles(directory);
-  writePodFiles(files, hostname, config.dnsConfig);
+  const owner = outerRoot(user);
+  writePodFiles(files, { hostname, dns: config.dnsConfig, owner });
   if (!modes.hostIpc) {
     fs.mkdirSync(files.shm);
     undo.push("the shared memory", () => mounts.unmount(files.shm));
-    mounts.tmpfs(files.shm, { sizeBytes: shmBytes, mode: 0o1777, flags: MS_NOSUID | MS_NODEV | MS_NOEXEC });
+    mounts.tmpfs(files.shm, { sizeBytes: shmBytes, mode: 0o1777, owner, flags: MS_NOSUID | MS_NODEV | MS_NOEXEC });
   }
 
   if (services.cgroupDriver === "cgroupfs") {
@@ -116,7 +116,7 @@ async function build(services: Services, { id, config, handler }: NewSandbox, un
     ? Promise.resolve([])
     : attach(services, { id, config, netns: record.namespaces.net!, cgroupPath: parent }, undo);
   const holder = modes.sharedPid
-    ? hold(services, { id, runtime, parent, record, directory }, undo)
+    ? hold(services, { id, runtime, parent, record, directory, user }, undo)
     : Promise.resolve(undefined);
   const [ips] = await settled([network, holder]);
   record.ips = ips as string[];
@@ -148,16 +148,18 @@ interface HeldSandbox {
   parent: string;
   record: SandboxRecord;
   directory: string;
+  user: UserMappings | undefined;
 }
 
 async function hold(services: Services, held: HeldSandbox, undo: UndoStack): Promise<void> {
-  const { id, runtime, parent, record, directory } = held;
+  const { id, runtime, parent, record, directory, user } = held;
   undo.push("the process that holds the PID namespace", () => runtime.delete(id));
   const { pid } = await runHolder(runtime, {
     id,
     bundle: path.join(directory, "holder"),
     cgroupsPath: cgroupsPathFor(parent, id, services.cgroupDriver),
     namespaces: record.namespaces,
+    userMappings: user,
   });
   record.holder = identify(pid);
   const file = path.join(directory, "ns", "pid");

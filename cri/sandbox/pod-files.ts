@@ -18,9 +18,19 @@ export const podFiles = (directory: string): PodFiles => ({
   shm: path.join(directory, "shm"),
 });
 
+export interface PodFilesContent {
+  hostname: string;
+  dns: DNSConfig | null;
+  /** Who is root in the pod, as the host knows it. */
+  owner: { uid: number; gid: number };
+}
+
 /** Writes hostname, hosts and resolv.conf (resolv.conf(5); the host's own where the pod has no DNS configuration). */
-export function writePodFiles(files: PodFiles, hostname: string, dns: DNSConfig | null): void {
-  const write = (file: string, text: string) => fs.writeFileSync(file, text, { mode: 0o644 });
+export function writePodFiles(files: PodFiles, { hostname, dns, owner }: PodFilesContent): void {
+  const write = (file: string, text: string) => {
+    fs.writeFileSync(file, text, { mode: 0o644 });
+    if (owner.uid !== 0 || owner.gid !== 0) fs.chownSync(file, owner.uid, owner.gid);
+  };
   write(files.hostname, `${hostname}\n`);
   write(files.hosts, readHostFile("/etc/hosts"));
   write(files.resolvConf, dns ? resolvConf(dns) : readHostFile("/etc/resolv.conf"));

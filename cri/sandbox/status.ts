@@ -30,6 +30,7 @@ export function sandboxStatus(services: Services, sandbox: Sandbox): Init<PodSan
           pid: modes.hostPid ? NamespaceMode.NODE : modes.sharedPid ? NamespaceMode.POD : NamespaceMode.CONTAINER,
           ipc: modes.hostIpc ? NamespaceMode.NODE : NamespaceMode.POD,
           targetId: config.linux?.securityContext?.namespaceOptions?.targetId,
+          usernsOptions: config.linux?.securityContext?.namespaceOptions?.usernsOptions,
         },
       },
     },

@@ -1,5 +1,6 @@
 import fs from "node:fs";
 import path from "node:path";
+import { namespaceTypes } from "../../sys/namespaces";
 import { stopContainer } from "../container/stop";
 import type { Services } from "../services";
 import type { Sandbox } from "../store/sandbox";
@@ -28,7 +29,7 @@ async function takeDown(services: Services, sandbox: Sandbox): Promise<void> {
   const netns = record.namespaces.net;
   await networks.tearDown({ sandboxId: id, netnsPath: netns && namespaces.isPinned(netns) ? netns : "" });
   mounts.unmount(podFiles(directory).shm);
-  for (const type of ["net", "ipc", "uts", "pid"] as const) namespaces.unpin(path.join(directory, "ns", type));
+  for (const type of namespaceTypes) namespaces.unpin(path.join(directory, "ns", type));
   fs.rmSync(path.join(directory, "ns"), { recursive: true, force: true });
   fs.rmSync(path.join(directory, "holder"), { recursive: true, force: true });
   store.updateSandbox(sandbox, { ips: [], holder: undefined });

@@ -14,7 +14,7 @@ export interface SandboxRecord {
   /** creating: an operation that has not ended, to be undone after a crash. */
   phase: "creating" | "ready" | "stopped";
   /** Files that hold the namespaces; what is absent is the host's, or the container's own. */
-  namespaces: { net?: string; ipc?: string; uts?: string; pid?: string };
+  namespaces: { net?: string; ipc?: string; uts?: string; pid?: string; user?: string };
   /** Process 1 of a shared PID namespace. */
   holder?: ProcessIdentity;
   ips: string[];

@@ -1,5 +1,8 @@
 import fs from "node:fs";
 import path from "node:path";
+import type { IDMapping } from "../../api/messages";
+import { outerRoot, type UserNamespace } from "../../sys/id-mapping";
+import { specMappings } from "../spec/id-mappings";
 import { pauseProgram } from "./pause-program";
 import type { OciRuntime } from "./oci-runtime";
 
@@ -10,7 +13,9 @@ export interface HolderRequest {
   bundle: string;
   cgroupsPath: string;
   /** The sandbox's namespaces by file; absent ones are the host's. */
-  namespaces: { net?: string; ipc?: string; uts?: string };
+  namespaces: { net?: string; ipc?: string; uts?: string; user?: string };
+  /** How the user namespace maps, where there is one. */
+  userMappings?: Pick<UserNamespace, "uids" | "gids">;
 }
 
 /**
@@ -18,16 +23,19 @@ export interface HolderRequest {
  * right, in the pod's namespaces and cgroup. Returns its number once it runs; `runtime.delete(id)` ends it.
  */
 export async function runHolder(runtime: OciRuntime, request: HolderRequest): Promise<{ pid: number }> {
-  const { id, bundle, namespaces } = request;
+  const { id, bundle, namespaces, userMappings } = request;
   const rootfs = path.join(bundle, "rootfs");
+  const root = outerRoot(userMappings);
   for (const name of ["proc", "dev"]) fs.mkdirSync(path.join(rootfs, name), { recursive: true, mode: 0o755 });
+  // the runtime makes device nodes there as root of the user namespace
+  for (const name of [".", "proc", "dev"]) fs.chownSync(path.join(rootfs, name), root.uid, root.gid);
   fs.writeFileSync(path.join(rootfs, "pause"), pauseProgram(), { mode: 0o755 });
-  const shared = { network: namespaces.net, ipc: namespaces.ipc, uts: namespaces.uts };
+  const shared = { user: namespaces.user, network: namespaces.net, ipc: namespaces.ipc, uts: namespaces.uts };
   const spec = {
     ociVersion: "1.0.2",
     root: { path: rootfs, readonly: true },
     process: {
-      user: { uid: 65534, gid: 65534 },
+      user: { uid: nobodyOf(userMappings?.uids), gid: nobodyOf(userMappings?.gids) },
       args: ["/pause"],
       env: [],
       cwd: "/",
@@ -36,6 +44,10 @@ export async function runHolder(runtime: OciRuntime, request: HolderRequest): Pr
     },
     mounts: [{ destination: "/proc", type: "proc", source: "proc", options: ["nosuid", "noexec", "nodev"] }],
     linux: {
+      ...(userMappings && {
+        uidMappings: specMappings(userMappings.uids),
+        gidMappings: specMappings(userMappings.gids),
+      }),
       cgroupsPath: request.cgroupsPath,
       namespaces: [
         { type: "pid" },
@@ -47,4 +59,10 @@ export async function runHolder(runtime: OciRuntime, request: HolderRequest): Pr
   };
   fs.writeFileSync(path.join(bundle, "config.json"), JSON.stringify(spec), { mode: 0o600 });
   return { pid: await runtime.runDetached(id, bundle) };
+}
+
+/** The kernel's overflow ID, or what comes next to it where a user namespace has fewer. */
+function nobodyOf(mappings: readonly IDMapping[] | undefined): number {
+  const last = mappings?.[0] ? mappings[0].containerId + mappings[0].length - 1 : 65534;
+  return Math.min(65534, last);
 }

@@ -113,6 +113,12 @@ export class OciRuntime {
     if (result.code !== 0 && !isUnknown(result.stderr)) throw this.failure("delete", result);
   }
 
+  /** The same for one whose processes have ended: by force, runc from 1.2 on takes 100 ms more. */
+  async deleteEnded(id: string): Promise<void> {
+    const result = await this.run(["delete", id]);
+    if (result.code !== 0 && !isUnknown(result.stderr)) await this.delete(id);
+  }
+
   /** Changes limits in place; `resources` is the runtime spec's `linux.resources`. */
   async update(id: string, resources: object, scratchDirectory: string): Promise<void> {
     const file = path.join(scratchDirectory, `update-${randomBytes(6).toString("hex")}.json`);

@@ -1,13 +1,18 @@
 import { BerthError } from "../../api/errors";
-import { type IDMapping, type Mount, MountPropagation } from "../../api/messages";
+import { type Mount, MountPropagation } from "../../api/messages";
+import type { UserNamespace } from "../../sys/id-mapping";
 import type { MountEntry } from "../../sys/mount-info";
-import type { SpecIdMapping, SpecMount } from "../runtime-spec";
-import { checkAbsolutePath, checkCount, invalid, quote } from "./check-text";
+import type { SpecMount } from "../runtime-spec";
+import { checkAbsolutePath, invalid, quote } from "./check-text";
+import { mappingsOf, sameMappings } from "./id-mappings";
 import { checkShared, mountSource } from "./mount-source";
 
 export interface CriMountContext {
   hostMounts: MountEntry[];
   recursiveReadOnlyMounts: boolean;
+  idMappedMounts: boolean;
+  /** The pod's own; absent for the host's. */
+  userNamespace?: UserNamespace;
   /** The tree of the mount's image, where it has one. */
   imagePath?: string;
 }
@@ -28,8 +33,23 @@ export async function criMount(mount: Mount, context: CriMountContext): Promise<
     type: "bind",
     source,
     options: ["rbind", propagationOf(mount, source, context.hostMounts), access, ...new Set(mount.mountOptions)],
-    ...mappingsOf(mount.uidMappings, mount.gidMappings),
+    ...mountMappings(mount, context),
   };
+}
+
+/** An image's layers are mapped below its mount, which is an overlay and takes no mapping itself. */
+function mountMappings(mount: Mount, context: CriMountContext): Pick<SpecMount, "uidMappings" | "gidMappings"> {
+  const mappings = mappingsOf(mount.uidMappings, mount.gidMappings);
+  if (mappings.uidMappings === undefined) return {};
+  const { userNamespace: own } = context;
+  if (mount.image) {
+    if (own && sameMappings(own.uids, mount.uidMappings) && sameMappings(own.gids, mount.gidMappings)) return {};
+    throw invalid(`the ID mappings of the image mount on ${quote(mount.containerPath)} are not those of its pod`);
+  }
+  if (context.idMappedMounts) return mappings;
+  throw new BerthError("FailedPrecondition", `the runtime cannot map the IDs of ${quote(mount.containerPath)}`, {
+    hint: "runc 1.2 or crun 1.9 or later are needed",
+  });
 }
 
 function imagePath(mount: Mount, context: CriMountContext): string {
@@ -67,19 +87,4 @@ function propagationOf(mount: Mount, source: string, hostMounts: MountEntry[]): 
     default:
       throw invalid(`the mount propagation ${mount.propagation} is unknown`);
   }
-}
-
-/** ID mappings as a mount of the spec has them; nothing where there are none. Throws InvalidArgument. */
-export function mappingsOf(uids: IDMapping[], gids: IDMapping[]): Pick<SpecMount, "uidMappings" | "gidMappings"> {
-  if (uids.length === 0 && gids.length === 0) return {};
-  if (uids.length === 0 || gids.length === 0) throw invalid("a mount has ID mappings for users or groups alone");
-  return { uidMappings: specMappings(uids), gidMappings: specMappings(gids) };
-}
-
-export function specMappings(mappings: IDMapping[]): SpecIdMapping[] {
-  checkCount("ID mappings", mappings, 340);
-  return mappings.map(({ containerId, hostId, length }) => {
-    if (length === 0) throw invalid("an ID mapping has the length 0");
-    return { containerID: containerId, hostID: hostId, size: length };
-  });
 }

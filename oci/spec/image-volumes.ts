@@ -4,6 +4,7 @@ import fs from "node:fs/promises";
 import path from "node:path";
 import { promisify } from "node:util";
 import { BerthError, messageOf } from "../../api/errors";
+import { outerRoot } from "../../sys/id-mapping";
 import { directoryInRoot, resolveTextInRoot } from "../../sys/rooted-path";
 import type { SpecMount } from "../runtime-spec";
 import { checkAbsolutePath, checkCount, invalid, quote } from "./check-text";
@@ -25,7 +26,7 @@ export async function imageVolumes(
 ): Promise<SpecMount[]> {
   const declared = Object.keys(input.image.config.Volumes ?? {});
   checkCount("volumes of the image", declared, 1024);
-  const owner = ownerOf(input);
+  const owner = outerRoot(input.sandbox.namespaces.user);
   const mounts: SpecMount[] = [];
   for (const destination of new Set(declared.map(normalise))) {
     if (taken.has(destination)) continue;
@@ -42,12 +43,6 @@ export async function imageVolumes(
 
 const normalise = (volume: string) =>
   path.posix.join("/", checkAbsolutePath("the image's volume", path.posix.join("/", volume))).replace(/(.)\/$/, "$1");
-
-function ownerOf({ sandbox }: Pick<SpecInput, "sandbox">): { uid: number; gid: number } {
-  const root = (mappings: { containerId: number; hostId: number }[] | undefined) =>
-    mappings?.find((mapping) => mapping.containerId === 0)?.hostId ?? 0;
-  return { uid: root(sandbox.namespaces.user?.uids), gid: root(sandbox.namespaces.user?.gids) };
-}
 
 async function fill(source: string, original: string | undefined, owner: { uid: number; gid: number }): Promise<void> {
   await fs.mkdir(source, { recursive: true, mode: 0o700 });

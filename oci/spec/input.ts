@@ -1,4 +1,5 @@
-import type { ContainerConfig, IDMapping, PodSandboxConfig } from "../../api/messages";
+import type { ContainerConfig, PodSandboxConfig } from "../../api/messages";
+import type { UserNamespace } from "../../sys/id-mapping";
 
 /** All that a container's runtime spec is made from. Nothing else is looked at but the host's own files. */
 export interface SpecInput {
@@ -22,18 +23,11 @@ export interface SpecInput {
   allowedAnnotations?: string[];
 }
 
-/** A user namespace to join, and how it maps. */
-export interface SpecUserNamespace {
-  path: string;
-  uids: IDMapping[];
-  gids: IDMapping[];
-}
-
 export interface SpecSandbox {
   id: string;
   config: PodSandboxConfig;
   /** Paths of pinned namespaces; undefined is the host's. `pid` is there only for a pod that shares one. */
-  namespaces: { network?: string; ipc?: string; uts?: string; pid?: string; user?: SpecUserNamespace };
+  namespaces: { network?: string; ipc?: string; uts?: string; pid?: string; user?: UserNamespace };
   /** What processes inside know as their host's name, never empty. */
   hostname: string;
   /** Files of the host for /etc/hosts, /etc/resolv.conf and /etc/hostname; left out where undefined. */

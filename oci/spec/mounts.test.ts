@@ -111,10 +111,23 @@ describe("specMounts()", () => {
     expect((await one({ mountOptions: ["noexec", "nosuid"] })).options.slice(-2)).toEqual(["noexec", "nosuid"]);
     await expect(one({ mountOptions: ["suid"] })).rejects.toThrow(/unknown/);
     const mapping = [{ containerId: 0, hostId: 100000, length: 65536 }];
-    expect(await one({ uidMappings: mapping, gidMappings: mapping })).toMatchObject({
+    const mapped = { uidMappings: mapping, gidMappings: mapping };
+    const features = { ...specInput(root, {}).features, idMappedMounts: true };
+    expect(await one(mapped, host, { features })).toMatchObject({
       uidMappings: [{ containerID: 0, hostID: 100000, size: 65536 }],
     });
-    await expect(one({ uidMappings: mapping })).rejects.toThrow(/alone/);
+    await expect(one({ uidMappings: mapping }, host, { features })).rejects.toThrow(/alone/);
+    await expect(one(mapped)).rejects.toMatchObject({ code: "FailedPrecondition" });
+  });
+
+  test("leaves the mapping of an image to its layers, which have the pod's", async () => {
+    const ids = [{ containerId: 0, hostId: 100000, length: 65536 }];
+    const wish = { hostPath: "", readonly: true, image: { image: "x" }, uidMappings: ids, gidMappings: ids };
+    const user = { path: "/us", uids: ids, gids: ids };
+    const { sandbox } = specInput(root, {});
+    const over = { imageMounts: new Map([[0, base]]), sandbox: { ...sandbox, namespaces: { user } } };
+    expect(await one(wish, host, over)).not.toHaveProperty("uidMappings");
+    await expect(one(wish, host, { ...over, sandbox })).rejects.toThrow(/not those of its pod/);
   });
 
   test("mounts an image read-only from where the caller has it", async () => {

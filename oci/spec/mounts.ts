@@ -32,15 +32,16 @@ export async function specMounts(input: SpecInput, hostMounts: MountEntry[] = re
   const asked: SpecMount[] = [];
   for (const [index, mount] of config.mounts.entries()) {
     const imagePath = input.imageMounts?.get(index);
-    const { recursiveReadOnlyMounts } = features;
-    asked.push(await criMount(mount, { hostMounts, recursiveReadOnlyMounts, imagePath }));
+    const { recursiveReadOnlyMounts, idMappedMounts } = features;
+    const userNamespace = sandbox.namespaces.user;
+    const context = { hostMounts, recursiveReadOnlyMounts, idMappedMounts, userNamespace, imagePath };
+    asked.push(await criMount(mount, context));
   }
   const volumes = await imageVolumes(input, requested);
   const pod = podMounts({
     sandbox,
     hostIpc: context?.namespaceOptions?.ipc === NamespaceMode.NODE || sandbox.namespaces.ipc === undefined,
     readonlyRootfs: context?.readonlyRootfs ?? false,
-    idMappedMounts: features.idMappedMounts,
   });
   const standard = standardMounts({
     privileged,

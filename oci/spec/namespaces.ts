@@ -1,7 +1,8 @@
 import { BerthError } from "../../api/errors";
-import { type IDMapping, NamespaceMode, type UserNamespace } from "../../api/messages";
+import { NamespaceMode, type UserNamespace } from "../../api/messages";
 import type { SpecNamespace } from "../runtime-spec";
 import { invalid } from "./check-text";
+import { sameMappings } from "./id-mappings";
 import type { SpecInput } from "./input";
 
 /**
@@ -64,12 +65,3 @@ function checkUserNamespace({ sandbox }: SpecInput, options: UserNamespace | nul
     throw invalid("the container's ID mappings are not those of its sandbox");
   }
 }
-
-const sameMappings = (a: IDMapping[], b: IDMapping[]) =>
-  a.length === b.length &&
-  a.every((mapping, index) => {
-    const other = b[index]!;
-    return (
-      mapping.containerId === other.containerId && mapping.hostId === other.hostId && mapping.length === other.length
-    );
-  });

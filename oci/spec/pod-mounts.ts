@@ -1,29 +1,28 @@
 import type { SpecMount } from "../runtime-spec";
-import { mappingsOf } from "./cri-mount";
 import type { SpecSandbox } from "./input";
 
 export interface PodMountsInput {
-  sandbox: Pick<SpecSandbox, "hostsPath" | "hostnamePath" | "resolvConfPath" | "shmPath" | "namespaces">;
+  sandbox: Pick<SpecSandbox, "hostsPath" | "hostnamePath" | "resolvConfPath" | "shmPath">;
   hostIpc: boolean;
   readonlyRootfs: boolean;
-  idMappedMounts: boolean;
 }
 
-/** The files that the pod's containers share, and its /dev/shm, which is the host's with the host's IPC namespace. */
-export function podMounts({ sandbox, hostIpc, readonlyRootfs, idMappedMounts }: PodMountsInput): SpecMount[] {
-  const user = sandbox.namespaces.user;
-  const mappings = user && idMappedMounts ? mappingsOf(user.uids, user.gids) : {};
+/**
+ * The files that the pod's containers share, and its /dev/shm, which is the host's with the host's IPC namespace. They
+ * are owned by the pod's root already, so a user namespace needs no mapping of them.
+ */
+export function podMounts({ sandbox, hostIpc, readonlyRootfs }: PodMountsInput): SpecMount[] {
   const file = (destination: string, source: string | undefined): SpecMount[] => {
     if (source === undefined) return [];
     const options = ["rbind", "rprivate", readonlyRootfs ? "ro" : "rw"];
-    return [{ destination, type: "bind", source, options, ...mappings }];
+    return [{ destination, type: "bind", source, options }];
   };
   const shm = hostIpc ? "/dev/shm" : sandbox.shmPath;
   return [
     ...file("/etc/hostname", sandbox.hostnamePath),
     ...file("/etc/hosts", sandbox.hostsPath),
     ...file("/etc/resolv.conf", sandbox.resolvConfPath),
-    // written by everyone who shares the pod's IPC, so never read-only and never mapped
+    // written by everyone who shares the pod's IPC, so never read-only
     ...(shm === undefined
       ? [
           {

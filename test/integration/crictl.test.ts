@@ -305,3 +305,18 @@ describe("a restart of the daemon", () => {
     expect(daemon.allocatedAddresses()).toEqual([]);
   }, 30_000);
 });
+
+test("a signal that comes before the program has a handler for it reaches it once it has", async () => {
+  const pod = await runPod();
+  const id = await startedContainer(pod, [
+    "sh",
+    "-c",
+    "usleep 400000; trap 'exit 7' TERM; while :; do usleep 10000; done",
+  ]);
+  const began = Date.now();
+  await crictl.run("stop", "--timeout", "20", id);
+  expect(Date.now() - began).toBeLessThan(5000);
+  const { status } = await crictl.json<{ status: { exitCode: number } }>("inspect", id);
+  expect(status.exitCode).toBe(7);
+  await crictl.run("rmp", "-f", pod);
+});
