@@ -2,14 +2,13 @@ import fs from "node:fs";
 import path from "node:path";
 import { messageOf } from "../api/errors";
 import type { ContainerId, SandboxId } from "../api/ids";
-import { codec } from "../api/messages";
 import { namespaceTypes } from "../sys/namespaces";
-import { isAlive } from "../sys/process-identity";
 import { nowNs } from "./clock";
-import { readExit, recordExit, unknownExit } from "./container/exit";
+import { isLost, readExit, recordExit, unknownExit } from "./container/exit";
 import { podFiles } from "./sandbox/pod-files";
 import type { Services } from "./services";
 import { containerName, type ContainerRecord } from "./store/container";
+import { containerFingerprint, podFingerprint } from "./store/request-fingerprint";
 import { sandboxName, type SandboxRecord } from "./store/sandbox";
 
 /**
@@ -23,7 +22,7 @@ export async function recover(services: Services): Promise<void> {
     log.warn("a sandbox's record can't be read, the sandbox is taken down", { sandbox: id, reason });
     await attempt(services, `sandbox ${id}`, () => discardSandbox(services, id as SandboxId, []));
   }
-  for (const record of loaded.sandboxes.records) {
+  for (const record of oldestFirst(loaded.sandboxes.records)) {
     services.cgroups.adopt(record.madeCgroups);
     if (record.phase === "creating")
       await attempt(services, `sandbox ${record.id}`, () => discardSandbox(services, record.id, record.madeCgroups));
@@ -33,7 +32,7 @@ export async function recover(services: Services): Promise<void> {
     log.warn("a container's record can't be read, the container is taken down", { container: id, reason });
     await attempt(services, `container ${id}`, () => discardContainer(services, id as ContainerId));
   }
-  for (const record of loaded.containers.records) {
+  for (const record of oldestFirst(loaded.containers.records)) {
     if (store.sandboxes.find(record.sandboxId)) await adoptContainer(services, record);
     else await attempt(services, `container ${record.id}`, () => discardContainer(services, record.id));
   }
@@ -45,6 +44,10 @@ export async function recover(services: Services): Promise<void> {
   for (const failure of await networks.gc(valid)) log.warn("a network attachment is left over", { failure });
 }
 
+/** Lists are in the order of creation, as before. */
+const oldestFirst = <R extends { createdAtNs: string }>(records: R[]) =>
+  records.toSorted((a, b) => (BigInt(a.createdAtNs) < BigInt(b.createdAtNs) ? -1 : 1));
+
 async function attempt({ log }: Services, what: string, work: () => Promise<void>): Promise<void> {
   try {
     await work();
@@ -55,22 +58,22 @@ async function attempt({ log }: Services, what: string, work: () => Promise<void
 
 function adoptSandbox({ store }: Services, record: SandboxRecord): void {
   const sandbox = store.addSandbox(record);
-  const fingerprint = `${record.handler}:${record.config}`;
+  const fingerprint = podFingerprint(sandbox.config, record.handler);
   store.sandboxNames.hold(sandboxName(sandbox.config), fingerprint, record.id);
 }
 
 async function adoptContainer(services: Services, record: ContainerRecord): Promise<void> {
   const { store } = services;
   const container = store.addContainer(record);
-  const fingerprint = codec("ContainerConfig").encode(container.config).toString("base64");
-  store.containerNames.hold(containerName(container.config, record.sandboxId), fingerprint, record.id);
+  const name = containerName(container.config, record.sandboxId);
+  store.containerNames.hold(name, containerFingerprint(container.config), record.id);
   if (record.exit) {
     container.cleanUp = Promise.resolve();
     return;
   }
   const exit = readExit(services, container);
   if (exit) await recordExit(services, container, exit);
-  else if (!record.process || !isAlive(record.process)) {
+  else if (isLost(container)) {
     await recordExit(services, container, unknownExit("it ended while nobody watched", String(nowNs())));
   }
 }

@@ -1,6 +1,7 @@
 import * as grpc from "@grpc/grpc-js";
 import { BerthError } from "../../api/errors";
 import { type Init, type MethodDescription, methodsOf, type ServiceMethods } from "../../api/messages";
+import { codeOfStatus } from "../server/status-code";
 
 type Method<S extends keyof ServiceMethods, M extends keyof ServiceMethods[S]> = ServiceMethods[S][M] extends {
   request: infer Request;
@@ -8,6 +9,11 @@ type Method<S extends keyof ServiceMethods, M extends keyof ServiceMethods[S]> =
 }
   ? { request: Request; response: Response }
   : never;
+
+export interface CallOptions {
+  /** When to give up, with DeadlineExceeded; the daemon is told. */
+  timeoutMs?: number;
+}
 
 /** Calls a daemon on its socket. */
 export class Client {
@@ -29,8 +35,9 @@ export class Client {
   runtime<M extends keyof ServiceMethods["RuntimeService"] & string>(
     method: M,
     request: Init<Method<"RuntimeService", M>["request"]>,
+    options: CallOptions = {},
   ): Promise<Method<"RuntimeService", M>["response"]> {
-    return this.unary(method, request) as Promise<Method<"RuntimeService", M>["response"]>;
+    return this.unary(method, request, options) as Promise<Method<"RuntimeService", M>["response"]>;
   }
 
   image<M extends keyof ServiceMethods["ImageService"] & string>(
@@ -47,7 +54,7 @@ export class Client {
     return this.unary(method, request) as Promise<Method<"Berth", M>["response"]>;
   }
 
-  private unary(name: string, request: unknown): Promise<unknown> {
+  private unary(name: string, request: unknown, { timeoutMs }: CallOptions = {}): Promise<unknown> {
     const method = this.methods.get(name)!;
     return new Promise((resolve, reject) => {
       this.client.makeUnaryRequest(
@@ -55,6 +62,8 @@ export class Client {
         (message: unknown) => method.request.encode(message as never),
         (bytes) => method.response.decode(bytes),
         request,
+        new grpc.Metadata(),
+        timeoutMs === undefined ? {} : { deadline: Date.now() + timeoutMs },
         (error, response) => (error ? reject(this.explain(error)) : resolve(response)),
       );
     });
@@ -91,6 +100,6 @@ export class Client {
         hint: "start one with `berth serve`, or name its configuration with --config",
       });
     }
-    return new BerthError("Unknown", error.details || error.message);
+    return new BerthError(codeOfStatus(error.code), error.details || error.message);
   }
 }

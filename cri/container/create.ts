@@ -3,7 +3,13 @@ import os from "node:os";
 import path from "node:path";
 import { BerthError, during } from "../../api/errors";
 import { type ContainerId, newContainerId } from "../../api/ids";
-import { codec, type ContainerConfig, type CreateContainerRequest, NamespaceMode } from "../../api/messages";
+import {
+  codec,
+  type ContainerConfig,
+  type CreateContainerRequest,
+  NamespaceMode,
+  PodSandboxState,
+} from "../../api/messages";
 import type { ImageRecord } from "../../images/types";
 import { encodeSpec } from "../../oci/runtime-spec";
 import { buildSpec } from "../../oci/spec/build";
@@ -16,9 +22,11 @@ import { checkName } from "../sandbox/check-config";
 import { cgroupsPathFor, parentCgroup } from "../sandbox/cgroup-parent";
 import { podFiles } from "../sandbox/pod-files";
 import { userNamespaceOf } from "../sandbox/user-namespace";
+import { currentState } from "../sandbox/status";
 import type { Services } from "../services";
 import { type ContainerRecord, containerName } from "../store/container";
 import { recordVersion } from "../store/record-files";
+import { containerFingerprint } from "../store/request-fingerprint";
 import type { Sandbox } from "../store/sandbox";
 import { mountImageVolumes } from "./image-volumes";
 import { prepareLogPath } from "./log-path";
@@ -33,23 +41,22 @@ export async function createContainer(services: Services, request: CreateContain
   if (!config?.metadata) throw new BerthError("InvalidArgument", "the container configuration has no metadata");
   checkName("metadata.name", config.metadata.name);
   if (config.metadata.name === "") throw new BerthError("InvalidArgument", "metadata.name must be set");
-  const fingerprint = codec("ContainerConfig").encode(config).toString("base64");
-  return store.containerNames.reserve(containerName(config, sandbox.id), fingerprint, () =>
+  return store.containerNames.reserve(containerName(config, sandbox.id), containerFingerprint(config), () =>
     make(services, sandbox, config),
   );
 }
 
 async function make(services: Services, sandbox: Sandbox, config: ContainerConfig): Promise<ContainerId> {
   const { paths, store, log } = services;
-  if (!sandbox.isReady) {
-    throw new BerthError("FailedPrecondition", `sandbox ${sandbox.id} is not ready: it has been stopped`);
-  }
+  checkReady(services, sandbox);
   const image = requestedImage(services, config);
   const id = newContainerId();
   const undo = new UndoStack();
   try {
     undo.push("the bundle", () => fs.rmSync(paths.container(id), { recursive: true, force: true }));
     const record = await build(services, { id, sandbox, config, image }, undo);
+    // one that was stopped meanwhile does not know of this container, and would not take it along
+    checkReady(services, sandbox);
     services.events.containerCreated(store.addContainer(record));
     return id;
   } catch (error) {
@@ -58,6 +65,11 @@ async function make(services: Services, sandbox: Sandbox, config: ContainerConfi
       log.error("a failed container could not be cleaned up whole", { container: id, failure });
     throw during(`container ${config.metadata?.name}`, error);
   }
+}
+
+function checkReady(services: Services, sandbox: Sandbox): void {
+  if (currentState(services, sandbox) === PodSandboxState.SANDBOX_READY) return;
+  throw new BerthError("FailedPrecondition", `sandbox ${sandbox.id} is not ready: it was stopped, or has died`);
 }
 
 function requestedImage(services: Services, config: ContainerConfig): ImageRecord {

@@ -1,7 +1,11 @@
 import fs from "node:fs";
 import { messageOf } from "../../api/errors";
+import { nowNs } from "../clock";
 import type { Services } from "../services";
-import { readExit, recordExit } from "./exit";
+import { isLost, readExit, recordExit, unknownExit } from "./exit";
+
+/** How often to look for containers whose monitor was killed and will leave no file. */
+const lostCheckMs = 3000;
 
 /**
  * Sees containers end: conmon leaves a file for each in one directory. Returns what stops the watch. Call it before
@@ -20,5 +24,16 @@ export function watchExits(services: Services): () => void {
     if (name) seen(name);
   });
   watcher.on("error", (error) => log.error("the watch over ended containers failed", { error: messageOf(error) }));
-  return () => watcher.close();
+  const timer = setInterval(() => {
+    for (const container of store.containers.list()) {
+      if (container.record.exit || !isLost(container)) continue;
+      const exit = readExit(services, container) ?? unknownExit("the container's monitor is gone", String(nowNs()));
+      recordExit(services, container, exit).catch((error) => log.error(messageOf(error), { container: container.id }));
+    }
+  }, lostCheckMs);
+  timer.unref();
+  return () => {
+    clearInterval(timer);
+    watcher.close();
+  };
 }

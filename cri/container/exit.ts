@@ -1,6 +1,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import { messageOf } from "../../api/errors";
+import { isAlive } from "../../sys/process-identity";
 import type { Services } from "../services";
 import type { Container, ContainerExit } from "../store/container";
 
@@ -11,6 +12,10 @@ export const unknownExit = (message: string, finishedAtNs: string): ContainerExi
   message,
   finishedAtNs,
 });
+
+/** Whether neither a container's process lives nor the monitor that would tell how it ended. */
+export const isLost = ({ record: { process, monitor } }: Container): boolean =>
+  !(process && isAlive(process)) && !(monitor && isAlive(monitor));
 
 /** What the monitor has left of a container's end; undefined where it has left nothing yet. */
 export function readExit(services: Services, container: Container): ContainerExit | undefined {
@@ -32,6 +37,8 @@ function reasonOf({ cgroups }: Services, container: Container, code: number): st
   return code === 137 && cgroups.oomKills(container.record.cgroups) > 0 ? "OOMKilled" : "Error";
 }
 
+const later = (a: string, b: string) => (BigInt(a) < BigInt(b) ? b : a);
+
 /**
  * Keeps how a container ended, once, and clears what it leaves: processes that outlived its first one, its cgroup and
  * the runtime's record. The container's files stay until it is removed.
@@ -39,7 +46,10 @@ function reasonOf({ cgroups }: Services, container: Container, code: number): st
 export async function recordExit(services: Services, container: Container, exit: ContainerExit): Promise<void> {
   const { store, cgroups, runtimes, log } = services;
   if (!container.record.exit) {
-    store.updateContainer(container, { exit });
+    const { startedAtNs, createdAtNs } = container.record;
+    // the host's clock may have been set back meanwhile
+    const finishedAtNs = later(exit.finishedAtNs, startedAtNs ?? createdAtNs);
+    store.updateContainer(container, { exit: { ...exit, finishedAtNs } });
     services.events.containerStopped(container);
     container.wakeWaiters();
   }

@@ -1,7 +1,8 @@
 import { BerthError, during, messageOf } from "../../api/errors";
-import { ContainerState } from "../../api/messages";
+import { ContainerState, PodSandboxState } from "../../api/messages";
 import { executableOf, waitForExec } from "../../sys/wait-for-exec";
 import { nowNs } from "../clock";
+import { currentState } from "../sandbox/status";
 import type { Services } from "../services";
 import type { Container } from "../store/container";
 import { recordExit } from "./exit";
@@ -20,12 +21,12 @@ export async function startContainer(services: Services, container: Container): 
       const state = container.isRunning ? "running already" : "exited";
       throw new BerthError("FailedPrecondition", `container ${container.id} is ${state}, it can be started only once`);
     }
-    const sandbox = store.sandboxes.find(container.record.sandboxId);
-    if (!sandbox?.isReady) {
-      throw new BerthError("FailedPrecondition", `container ${container.id} can't start: its sandbox is not ready`);
-    }
     services.events.containerStarting(container);
     try {
+      const sandbox = store.sandboxes.find(container.record.sandboxId);
+      if (!sandbox || currentState(services, sandbox) !== PodSandboxState.SANDBOX_READY) {
+        throw new BerthError("FailedPrecondition", "its sandbox is not ready");
+      }
       const startedAtNs = String(nowNs());
       const pid = container.record.process?.pid ?? 0;
       const runtimeItself = executableOf(pid);

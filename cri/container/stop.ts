@@ -1,4 +1,5 @@
 import os from "node:os";
+import { BerthError } from "../../api/errors";
 import { ContainerState } from "../../api/messages";
 import { hearsSignal } from "../../sys/heard-signals";
 import { isAlive, type ProcessIdentity, signalProcess } from "../../sys/process-identity";
@@ -85,7 +86,10 @@ async function endProcess(services: Services, container: Container): Promise<voi
     else if (!isAlive(process) && !(container.record.monitor && isAlive(container.record.monitor))) {
       await recordExit(services, container, unknownExit("the container's monitor is gone", String(nowNs())));
     } else if (performance.now() > until) {
-      throw new Error(`container ${container.id} does not end: process ${process.pid} outlives SIGKILL`);
+      throw new BerthError(
+        "DeadlineExceeded",
+        `container ${container.id} does not end: process ${process.pid} outlives SIGKILL`,
+      );
     }
   }
   await container.cleanUp;

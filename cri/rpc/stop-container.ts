@@ -1,4 +1,4 @@
-import type { Init, StopContainerRequest, StopContainerResponse } from "../../api/messages";
+import { ContainerState, type Init, type StopContainerRequest, type StopContainerResponse } from "../../api/messages";
 import { stopContainer as stop } from "../container/stop";
 import type { Services } from "../services";
 
@@ -8,6 +8,8 @@ export async function stopContainer(
   { containerId, timeout }: StopContainerRequest,
 ): Promise<Init<StopContainerResponse>> {
   const container = services.store.containers.find(containerId);
+  // a start under way comes first, or this would be a stop of what runs a moment later
+  if (container?.state === ContainerState.CONTAINER_CREATED) await services.locks.run(container.id, () => {});
   if (container?.isRunning) await stop(services, container, Math.max(0, Number(timeout)) * 1000);
   return {};
 }

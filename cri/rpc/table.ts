@@ -63,7 +63,7 @@ export function runtimeService(services: Services): Handlers<"RuntimeService"> {
     ListContainers: (request) => listContainers(services, request),
     UpdateContainerResources: (request) => updateContainerResources(services, request),
     ReopenContainerLog: (request) => reopenContainerLog(services, request),
-    ExecSync: (request) => execSync(services, request),
+    ExecSync: (request, context) => execSync(services, request, context),
     Exec: (request) => exec(services, request),
     Attach: (request) => attach(services, request),
     PortForward: (request) => portForward(services, request),

@@ -3,7 +3,7 @@ import os from "node:os";
 import path from "node:path";
 import { BerthError, during } from "../../api/errors";
 import { newSandboxId, type SandboxId } from "../../api/ids";
-import { codec, type PodSandboxConfig, type RunPodSandboxRequest } from "../../api/messages";
+import { codec, type PodSandboxConfig, PodSandboxState, type RunPodSandboxRequest } from "../../api/messages";
 import { runHolder } from "../../oci/runtime/holder";
 import { checkSysctls } from "../../oci/spec/sysctls";
 import { outerRoot } from "../../sys/id-mapping";
@@ -13,6 +13,7 @@ import { UndoStack } from "../../sys/undo";
 import { nowNs } from "../clock";
 import type { Services } from "../services";
 import { recordVersion } from "../store/record-files";
+import { podFingerprint } from "../store/request-fingerprint";
 import { type SandboxRecord, sandboxName } from "../store/sandbox";
 import { cgroupsPathFor, parentCgroup } from "./cgroup-parent";
 import { checkPodConfig } from "./check-config";
@@ -20,6 +21,7 @@ import { sandboxModes } from "./namespace-modes";
 import { pinNamespaces } from "./pin-namespaces";
 import { podFiles, writePodFiles } from "./pod-files";
 import { requireUserNamespaces, type UserMappings, userMappings } from "./user-namespace";
+import { currentState } from "./status";
 
 /** As containerd has it; a pod's /dev/shm is otherwise the kernel's half of all memory. */
 const shmBytes = 64 << 20;
@@ -34,10 +36,11 @@ export async function createSandbox(services: Services, request: RunPodSandboxRe
   checkPodConfig(config);
   const { sandboxNames, sandboxes } = services.store;
   const name = sandboxName(config);
-  const fingerprint = `${request.runtimeHandler}:${codec("PodSandboxConfig").encode(config).toString("base64")}`;
+  const fingerprint = podFingerprint(config, request.runtimeHandler);
   const id = await sandboxNames.reserve(name, fingerprint, () => make(services, config, request.runtimeHandler));
-  if (!sandboxes.find(id)?.isReady) {
-    throw new BerthError("AlreadyExists", `the name "${name}" is reserved by the stopped sandbox ${id}`, {
+  const made = sandboxes.find(id);
+  if (!made || currentState(services, made) !== PodSandboxState.SANDBOX_READY) {
+    throw new BerthError("AlreadyExists", `the name "${name}" is reserved by sandbox ${id}, which is not ready`, {
       hint: "remove that one first, or ask with the next attempt number",
     });
   }

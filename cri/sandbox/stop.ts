@@ -1,6 +1,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import { namespaceTypes } from "../../sys/namespaces";
+import type { SandboxId } from "../../api/ids";
 import { stopContainer } from "../container/stop";
 import type { Services } from "../services";
 import type { Sandbox } from "../store/sandbox";
@@ -11,9 +12,12 @@ import { podFiles } from "./pod-files";
  * again; only a network that could not be given back makes it fail, so that the kubelet tries again.
  */
 export async function stopSandbox(services: Services, sandbox: Sandbox): Promise<void> {
-  const containers = services.store.containersOf(sandbox.id);
-  await Promise.all(containers.map((container) => stopContainer(services, container, 0)));
+  await stopContainers(services, sandbox.id);
   await services.locks.run(sandbox.id, () => takeDown(services, sandbox));
+}
+
+async function stopContainers(services: Services, id: SandboxId): Promise<void> {
+  await Promise.all(services.store.containersOf(id).map((container) => stopContainer(services, container, 0)));
 }
 
 async function takeDown(services: Services, sandbox: Sandbox): Promise<void> {
@@ -25,6 +29,8 @@ async function takeDown(services: Services, sandbox: Sandbox): Promise<void> {
     store.updateSandbox(sandbox, { phase: "stopped" });
     services.events.sandboxStopped(sandbox);
   }
+  // what was created in it until a moment ago; from here on nothing comes any more
+  await stopContainers(services, id);
   if (record.holder || record.namespaces.pid) await runtimes.get(record.handler).delete(id);
   const netns = record.namespaces.net;
   await networks.tearDown({ sandboxId: id, netnsPath: netns && namespaces.isPinned(netns) ? netns : "" });

@@ -41,6 +41,12 @@ export function statusOf(error: unknown): { code: status; details: string } {
   return { code: codes[code], details };
 }
 
+const byStatus = new Map(Object.entries(codes).map(([code, number]) => [number, code as ErrorCode] as const));
+
+/** The code that an answer of gRPC stands for; the CRI's own, which come as Unknown, are not told apart. */
+export const codeOfStatus = (code: status): ErrorCode =>
+  code === status.UNKNOWN ? "Unknown" : (byStatus.get(code) ?? "Unknown");
+
 /** As in grpc-go's metrics and logs: "OK", "NotFound". */
 export function statusName(code: status): string {
   return (status[code] ?? "UNKNOWN")

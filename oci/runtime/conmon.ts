@@ -1,7 +1,9 @@
 import fs from "node:fs";
 import path from "node:path";
 import { BerthError } from "../../api/errors";
+import { errnoOf } from "../../sys/libc";
 import { pipeFromChild, readAll, spawnProcess } from "../../sys/spawn";
+import { runtimeMessage } from "./runtime-message";
 
 export interface MonitorRequest {
   /** conmon's own binary. */
@@ -99,7 +101,7 @@ export async function createUnderMonitor(request: MonitorRequest): Promise<{ pid
       );
     }
     const answer = JSON.parse(line) as { data: number; message?: string };
-    if (answer.data <= 0) throw new BerthError("Internal", (answer.message ?? "no reason given").trim());
+    if (answer.data <= 0) throw new BerthError("Internal", runtimeMessage(answer.message ?? "") || "no reason given");
     return { pid: answer.data };
   } finally {
     sync.stream.destroy();
@@ -144,7 +146,11 @@ export async function resizeTerminal(bundle: string, size: { rows: number; colum
 async function writeControl(bundle: string, command: string): Promise<void> {
   // without a reader the FIFO must not block this process
   const flags = fs.constants.O_WRONLY | fs.constants.O_NONBLOCK;
-  const handle = await fs.promises.open(path.join(bundle, "ctl"), flags);
+  const handle = await fs.promises.open(path.join(bundle, "ctl"), flags).catch((cause) => {
+    // nobody reads it, or it is not there
+    const isGone = ["ENXIO", "ENOENT"].includes(errnoOf(cause) ?? "");
+    throw isGone ? new BerthError("FailedPrecondition", "the container's monitor is gone", { cause }) : cause;
+  });
   try {
     await handle.write(command);
   } finally {

@@ -8,7 +8,8 @@ import { type Child, killGroup, pipeFromChild, spawnProcess } from "../../sys/sp
 import { resizeHeldTerminal } from "../../sys/held-terminal";
 import { openTerminal, type TerminalSize } from "../../sys/terminal";
 import { encodeSpec } from "../runtime-spec";
-import { type OciRuntime, runtimeMessage } from "./oci-runtime";
+import type { OciRuntime } from "./oci-runtime";
+import { runtimeMessage } from "./runtime-message";
 
 export interface ExecStreamRequest {
   id: string;

@@ -4,7 +4,8 @@ import path from "node:path";
 import { BerthError, messageOf } from "../../api/errors";
 import { findProgram, runProcess } from "../../sys/spawn";
 import { readFeatures } from "./features";
-import { OciRuntime, runtimeMessage } from "./oci-runtime";
+import { OciRuntime } from "./oci-runtime";
+import { runtimeMessage } from "./runtime-message";
 
 export interface HandlerOptions {
   /** Handlers of the configuration, by name. */

@@ -7,6 +7,7 @@ import { descendantsOf } from "../../sys/process-identity";
 import { encodeSpec } from "../runtime-spec";
 import { createUnderMonitor } from "./conmon";
 import type { RuntimeFeatures } from "./features";
+import { runtimeMessage } from "./runtime-message";
 
 export interface RuntimeOptions {
   /** The runtime handler's name. */
@@ -41,6 +42,8 @@ export interface ExecRequest {
   timeoutMs: number;
   /** The most bytes of stdout and stderr together. */
   limitBytes: number;
+  /** Ends the command when it aborts. */
+  signal?: AbortSignal;
   /** For the files that the runtime reads and writes; removed after. */
   scratchDirectory: string;
 }
@@ -141,7 +144,8 @@ export class OciRuntime {
 
   /**
    * Runs a command in a running container to its end. DeadlineExceeded past the time limit and ResourceExhausted past
-   * the output limit, the command's process group killed in both cases; NotFound where there is no such command.
+   * the output limit, Cancelled by the signal, the command's process group killed each time; NotFound where there is no
+   * such command.
    */
   async exec(request: ExecRequest): Promise<ExecResult> {
     const tag = randomBytes(6).toString("hex");
@@ -183,6 +187,9 @@ export class OciRuntime {
             request.timeoutMs,
           )
         : undefined;
+    const onAbort = () => stop("Cancelled", "the client did not wait for the command's end");
+    request.signal?.addEventListener("abort", onAbort, { once: true });
+    if (request.signal?.aborted) onAbort();
     try {
       let left = request.limitBytes;
       const collect = (stream: NodeJS.ReadableStream & { destroy(): void }) => {
@@ -203,6 +210,7 @@ export class OciRuntime {
       return { stdout, stderr, exitCode: exit.code };
     } finally {
       clearTimeout(timer);
+      request.signal?.removeEventListener("abort", onAbort);
       fs.rmSync(processFile, { force: true });
       fs.rmSync(pidFile, { force: true });
     }
@@ -234,14 +242,6 @@ function runtimeEnvironment(): Record<string, string> {
 }
 
 const isUnknown = (stderr: string) => /does not exist|No such file or directory|not found/i.test(stderr);
-
-/** The last thing a runtime says is the reason; runc writes it as logrus fields, crun with a time before it. */
-export function runtimeMessage(stderr: string): string {
-  const last = stderr.trim().split("\n").at(-1) ?? "";
-  const logged = /level=(?:error|fatal) msg="((?:[^"\\]|\\.)*)"/.exec(last);
-  const text = logged ? logged[1]!.replace(/\\(.)/g, "$1") : last.replace(/^\d{4}-\d\d-\d\dT[\d:.]+Z: /, "");
-  return text.slice(0, 2000);
-}
 
 function execFailure(stderr: string): BerthError {
   const said = runtimeMessage(stderr);

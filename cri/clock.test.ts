@@ -1,0 +1,15 @@
+import { nowNs } from "./clock";
+
+test("nowNs() is the wall clock, never the same twice, never going back when the host's clock does", () => {
+  const real = Date.now;
+  const first = nowNs();
+  expect(Math.abs(Number(first / 1_000_000n) - real())).toBeLessThan(1000);
+  try {
+    Date.now = () => real() - 60_000;
+    const [second, third] = [nowNs(), nowNs()];
+    expect(second).toBeGreaterThan(first);
+    expect(third).toBeGreaterThan(second);
+  } finally {
+    Date.now = real;
+  }
+});
