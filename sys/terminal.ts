@@ -21,7 +21,7 @@ export interface TerminalSize {
 export interface Terminal {
   /** For the child's streams; to be closed here once it has them. */
   child: number;
-  /** This side; its error EIO is the end, when nobody has the other side any more. */
+  /** This side; it closes when nobody has the other side any more, with the error EIO or without. */
   stream: net.Socket;
   resize(size: TerminalSize): void;
 }
@@ -47,6 +47,8 @@ export function openTerminal(): Terminal {
     throw error;
   }
   const { stream, fd } = adoptDescriptor(master);
+  // libuv tells the other side's going as EIO, or as the end of the input: what is still to be written has no reader then
+  stream.once("end", () => stream.destroy());
   return {
     child,
     stream,

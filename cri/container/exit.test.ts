@@ -12,7 +12,7 @@ const services = {
   },
   events: { containerStopped: () => {} },
   cgroups: { kill: async () => {} },
-  runtimes: { get: () => ({ delete: async () => {} }) },
+  runtimes: { get: () => ({ deleteEnded: async () => {} }) },
 } as unknown as Services;
 
 const container = (record: Partial<ContainerRecord>) =>
