@@ -2,9 +2,10 @@
 // Runs critest against a Berth of its own, with the test images in a registry of its own that stands for every other.
 // Leaves build/conformance/{junit.xml,summary.json,critest.log,berth.log}. Exits non-zero where a spec failed.
 //
-// usage: hack/conformance.mjs [--min-passed N] [--allow-failures] [--keep] [critest's arguments]
+// usage: hack/conformance.mjs [--min-passed N] [--allow-failures] [--machine-runtime] [--keep] [critest's arguments]
 //   --min-passed N      also fails where fewer than N specs passed
 //   --allow-failures    failed specs are listed, and that is all; --min-passed still counts
+//   --machine-runtime   runs pods by what is installed, not by the runc that the tests build for user namespaces
 //   --keep              leaves the daemon's directory, to be looked into
 import { execFileSync, spawn } from "node:child_process";
 import fs from "node:fs";
@@ -22,11 +23,12 @@ const JUNIT = path.join(OUT, "junit.xml");
 const LIMIT = "45m";
 
 function readArguments(args) {
-  const options = { minPassed: 0, allowFailures: false, keep: false, critest: [] };
+  const options = { minPassed: 0, allowFailures: false, machineRuntime: false, keep: false, critest: [] };
   for (let n = 0; n < args.length; n++) {
     const [name, value] = args[n].split("=");
     if (name === "--min-passed") options.minPassed = Number(value ?? args[++n]);
     else if (name === "--allow-failures") options.allowFailures = true;
+    else if (name === "--machine-runtime") options.machineRuntime = true;
     else if (name === "--keep") options.keep = true;
     else options.critest.push(args[n]);
   }
@@ -131,7 +133,7 @@ try {
     stdio: ["ignore", "ignore", "inherit"],
     env: environment(),
   });
-  const configuration = { log: { level: "debug" }, runtime: runtimeOptions() };
+  const configuration = { log: { level: "debug" }, runtime: options.machineRuntime ? {} : runtimeOptions() };
   daemon = layOut(directory, { registry: registry.url, options: configuration });
   daemon.log = log;
   fs.rmSync(log, { force: true });
