@@ -47,3 +47,9 @@ test("oomKills() reads version 1's counter, and never that of the root", () => {
   expect(cgroups.oomKills({ memory: "/c" })).toBe(2);
   expect(cgroups.oomKills({ memory: "/" })).toBe(0);
 });
+
+test("removeOwn() removes what is named by the container, and no parent", () => {
+  fs.mkdirSync(path.join(base, "memory/pod/abc"), { recursive: true });
+  cgroups.removeOwn({ memory: "/pod/abc", pids: "/pod" }, "abc");
+  expect([exists("pod/abc"), exists("pod")]).toEqual([false, true]);
+});

@@ -157,6 +157,16 @@ export class Cgroups {
     }
   }
 
+  /**
+   * Removes the cgroups of a process that is gone, where their name holds `id` and so they are its own: for what an OCI
+   * runtime has left, which may have lost its record of the container.
+   */
+  removeOwn(paths: CgroupPaths, id: string): void {
+    this.removeEmpty(
+      [...new Set(Object.values(paths))].filter((cgroup) => cgroup.includes(id) && !cgroup.includes("..")),
+    );
+  }
+
   /** How often the kernel has killed for lack of memory in this cgroup; 0 where it can't be read. */
   oomKills(paths: CgroupPaths): number {
     const [controller, file] = this.version === "v2" ? ["", "memory.events"] : ["memory", "memory.oom_control"];

@@ -108,6 +108,9 @@ async function build(services: Services, made: NewContainer, undo: UndoStack): P
   for (const warning of warnings) log.debug(warning, { container: id });
   fs.writeFileSync(path.join(bundle, "config.json"), encodeSpec(spec), { mode: 0o600 });
 
+  // crun leaves the cgroup of a container that it could not make, and then knows nothing of it
+  if (services.cgroupDriver === "cgroupfs")
+    undo.push("the cgroup", () => services.cgroups.removeEmpty([input.cgroup.path]));
   undo.push("the runtime's container", () => runtime.delete(id));
   const { pid } = await runtime.create({
     id,

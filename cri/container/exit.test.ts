@@ -11,7 +11,7 @@ const services = {
     },
   },
   events: { containerStopped: () => {} },
-  cgroups: { kill: async () => {} },
+  cgroups: { kill: async () => {}, removeOwn: () => {} },
   runtimes: { get: () => ({ deleteEnded: async () => {} }) },
 } as unknown as Services;
 

@@ -57,6 +57,7 @@ export async function recordExit(services: Services, container: Container, exit:
     try {
       await cgroups.kill(container.record.cgroups);
       await runtimes.get(container.record.handler).deleteEnded(container.id);
+      cgroups.removeOwn(container.record.cgroups, container.id);
     } catch (error) {
       container.cleanUp = undefined;
       log.warn("an ended container could not be cleared away yet", {

@@ -43,7 +43,8 @@ function processes() {
       return {
         pid: Number(pid),
         parent: Number(/^PPid:\s+(\d+)/m.exec(status)?.[1] ?? 0),
-        command: /^Name:\s+(.*)/m.exec(status)?.[1] ?? "",
+        // a zombie has ended, and waits for its parent alone
+        command: /^State:\s+Z/m.test(status) ? "" : (/^Name:\s+(.*)/m.exec(status)?.[1] ?? ""),
         args: read(`/proc/${pid}/cmdline`).split("\0").join(" ").trim(),
       };
     })

@@ -152,6 +152,28 @@ describe("requests", () => {
     await crictl.run("rmp", "-f", id);
   });
 
+  test("create of a command that does not exist leaves no cgroup", async () => {
+    await withRegistry({ image: busyboxImage() }, async (reference) => {
+      await crictl.run("pull", reference);
+      const parent = `/berth-${path.basename(daemon.directory)}`;
+      const config = { ...pod, metadata: { ...pod.metadata, uid: "missing" }, linux: { cgroup_parent: parent } };
+      const id = await crictl.run("runp", crictl.file("missing.json", config));
+      const container = crictl.file("c.json", {
+        metadata: { name: "c" },
+        image: { image: reference },
+        command: ["/no/such/command"],
+        linux: {},
+      });
+      const { stderr } = await crictl.try("create", "--no-pull", id, container, crictl.file("missing.json", config));
+      expect(stderr).toMatch(/no such file|not found/i);
+      const cgroups = fs.globSync([`/sys/fs/cgroup${parent}/*/`, `/sys/fs/cgroup/*${parent}/*/`]);
+      expect(cgroups).toEqual([]);
+      await crictl.run("rmp", "-f", id);
+      expect(fs.globSync([`/sys/fs/cgroup${parent}`, `/sys/fs/cgroup/*${parent}`])).toEqual([]);
+      await crictl.run("rmi", reference);
+    });
+  });
+
   test("unknown objects: stop and remove succeed, inspect is NotFound", async () => {
     const id = "f".repeat(64);
     for (const verb of ["stop", "rm", "stopp", "rmp"]) await crictl.try(verb, id);

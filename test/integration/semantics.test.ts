@@ -255,6 +255,7 @@ describe("starting", () => {
     const { state, exitCode, reason, message, startedAt, finishedAt, createdAt } = await statusOf(containerId);
     expect([state, exitCode, reason, startedAt]).toEqual([ContainerState.CONTAINER_EXITED, 128, "StartError", 0n]);
     expect(message).not.toBe("");
+    expect(fs.globSync([`/sys/fs/cgroup/**/${containerId}`])).toEqual([]);
     expect(finishedAt).toBeGreaterThan(createdAt);
     await expect(client.runtime("StartContainer", { containerId })).rejects.toMatchObject({
       code: "FailedPrecondition",
