@@ -5,6 +5,7 @@ import type { ContainerId, SandboxId } from "../api/ids";
 import { namespaceTypes } from "../sys/namespaces";
 import { nowNs } from "./clock";
 import { isLost, readExit, recordExit, unknownExit } from "./container/exit";
+import { ownParent } from "./sandbox/cgroup-parent";
 import { podFiles } from "./sandbox/pod-files";
 import type { Services } from "./services";
 import { containerName, type ContainerRecord } from "./store/container";
@@ -17,6 +18,7 @@ import { sandboxName, type SandboxRecord } from "./store/sandbox";
  */
 export async function recover(services: Services): Promise<void> {
   const { store, log, networks } = services;
+  services.cgroups.adopt([ownParent]);
   const loaded = store.load();
   for (const { id, reason } of loaded.sandboxes.orphans) {
     log.warn("a sandbox's record can't be read, the sandbox is taken down", { sandbox: id, reason });

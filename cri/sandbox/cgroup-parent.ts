@@ -1,12 +1,15 @@
 import path from "node:path";
 import { BerthError } from "../../api/errors";
 
+/** Where pods go that name no parent, under the cgroupfs driver. */
+export const ownParent = "/berth";
+
 /**
  * The cgroup below which a pod's containers go, in the form of the driver. The kubelet gives the parent in cgroupfs
  * syntax whatever its driver. Throws InvalidArgument for one that would lead elsewhere or does not fit the driver.
  */
 export function parentCgroup(given: string, driver: "cgroupfs" | "systemd"): string {
-  if (given === "") return driver === "systemd" ? "system.slice" : "/berth";
+  if (given === "") return driver === "systemd" ? "system.slice" : ownParent;
   if (/[\0\n]/.test(given) || given.split("/").includes(".."))
     throw refused(given, "it holds .. or a control character");
   const normal = path.posix.normalize(`/${given}`).replace(/(.)\/$/, "$1");

@@ -200,6 +200,14 @@ async function takeAway({ directory, bridge, network }) {
     .filter(within(directory))
     .reverse();
   for (const point of points) output("umount", ["-l", point]);
+  for (const { type, point } of mounts()) {
+    if (type !== "cgroup" && type !== "cgroup2") continue;
+    try {
+      fs.rmdirSync(path.join(point, "berth")); // the parent of pods that name none
+    } catch {
+      // another daemon's pods are in it, or it was never made
+    }
+  }
   if (links().includes(bridge)) output("ip", ["link", "delete", bridge]);
   removeRules(network);
   fs.rmSync(directory, { recursive: true, force: true });
