@@ -32,9 +32,3 @@ export function parseDigest(text: unknown): Digest {
 
 /** The 64 hex digits of a digest, for file names. */
 export const hexOf = (digest: Digest) => digest.slice("sha256:".length);
-
-/** A text that names one object in a request: never part of a path before it has matched a stored object. */
-export function checkId(kind: "sandbox" | "container", text: string): string {
-  if (text === "") throw new BerthError("InvalidArgument", `the ${kind} ID is empty`);
-  return text;
-}

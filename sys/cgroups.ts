@@ -127,13 +127,6 @@ export class Cgroups {
     }
   }
 
-  /** Puts a process into a cgroup of every hierarchy. */
-  join(cgroup: string, pid: number): void {
-    for (const directory of this.directories(cgroup)) {
-      if (fs.existsSync(directory)) fs.writeFileSync(path.join(directory, "cgroup.procs"), String(pid));
-    }
-  }
-
   /** Ends every process of a cgroup, those of cgroups inside it too. Returns once none is left or after `timeoutMs`. */
   async kill(paths: CgroupPaths, timeoutMs = 10_000): Promise<void> {
     const directory = this.version === "v2" ? this.ofPaths("", paths) : this.ofPaths("pids", paths);

@@ -67,6 +67,3 @@ export function withFd<T>(fd: number, use: (fd: number) => T): T {
     fs.closeSync(fd);
   }
 }
-
-/** The address of a buffer that lives as long as the call, for structures that point to it. */
-export const addressOf = (buffer: Buffer): bigint => BigInt(koffi.address(buffer) as unknown as bigint);

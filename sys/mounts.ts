@@ -23,7 +23,6 @@ export const MS_NOEXEC = 8;
 const MS_REMOUNT = 32;
 const MS_BIND = 4096;
 const MS_REC = 16384;
-const MS_PRIVATE = 1 << 18;
 const MNT_DETACH = 2;
 
 export interface OverlayMount {
@@ -194,12 +193,6 @@ function mountOverlay({ upper, work, target }: OverlayMount, setLower: (fd: numb
     check(fsconfig(fd, FSCONFIG_CMD_CREATE, null, null, 0), "fsconfig", `overlay for ${target}`);
     withFd(check(fsmount(fd, CLOEXEC, 0), "fsmount", target), (mounted) => attachMount(mounted, target));
   });
-}
-
-/** Keeps `directory` from spreading what is mounted below it to other mount namespaces: it becomes a private mount. */
-export function makePrivateMount(directory: string): void {
-  check(mount(directory, directory, null, MS_BIND, null), "mount", directory);
-  check(mount(null, directory, null, MS_PRIVATE, null), "mount", `${directory} private`);
 }
 
 /** Writes down what would have been mounted. */

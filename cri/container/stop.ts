@@ -6,7 +6,7 @@ import { isAlive, type ProcessIdentity, signalProcess } from "../../sys/process-
 import { nowNs } from "../clock";
 import type { Services } from "../services";
 import type { Container } from "../store/container";
-import { readExit, recordExit, unknownExit } from "./exit";
+import { isLost, readExit, recordExit, unknownExit } from "./exit";
 
 /** When a process that did not hear the signal is looked at again for the first time. */
 const firstLookMs = 10;
@@ -83,7 +83,7 @@ async function endProcess(services: Services, container: Container): Promise<voi
     if (await container.waitForExit(50)) break;
     const exit = readExit(services, container);
     if (exit) await recordExit(services, container, exit);
-    else if (!isAlive(process) && !(container.record.monitor && isAlive(container.record.monitor))) {
+    else if (isLost(container)) {
       await recordExit(services, container, unknownExit("the container's monitor is gone", String(nowNs())));
     } else if (performance.now() > until) {
       throw new BerthError(

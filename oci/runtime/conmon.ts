@@ -4,6 +4,7 @@ import { BerthError } from "../../api/errors";
 import { errnoOf } from "../../sys/libc";
 import { pipeFromChild, readAll, spawnProcess } from "../../sys/spawn";
 import { runtimeMessage } from "./runtime-message";
+import { runtimeEnvironment } from "./runtime-environment";
 
 export interface MonitorRequest {
   /** conmon's own binary. */
@@ -77,7 +78,7 @@ export async function createUnderMonitor(request: MonitorRequest): Promise<{ pid
       file: request.conmon,
       args,
       cwd: bundle,
-      env: { PATH: process.env["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin", _OCI_SYNCPIPE: "3" },
+      env: { ...runtimeEnvironment(), _OCI_SYNCPIPE: "3" },
       fds: { 2: complaint.child, 3: sync.child },
     });
   } catch (error) {

@@ -10,6 +10,7 @@ import { openTerminal, type TerminalSize } from "../../sys/terminal";
 import { encodeSpec } from "../runtime-spec";
 import type { OciRuntime } from "./oci-runtime";
 import { runtimeMessage } from "./runtime-message";
+import { runtimeEnvironment } from "./runtime-environment";
 
 export interface ExecStreamRequest {
   id: string;
@@ -70,7 +71,7 @@ export function startExec(runtime: OciRuntime, request: ExecStreamRequest): Exec
         files.pid,
         request.id,
       ],
-      env: { PATH: process.env["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin" },
+      env: runtimeEnvironment(),
       fds: streams.fds,
     });
   } catch (error) {

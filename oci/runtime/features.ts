@@ -1,4 +1,5 @@
 import { runProcess } from "../../sys/spawn";
+import { runtimeEnvironment } from "./runtime-environment";
 
 /** What an OCI runtime can do, as far as the CRI speaks of it. */
 export interface RuntimeFeatures {
@@ -11,7 +12,7 @@ export interface RuntimeFeatures {
  * Asks the runtime (runtime spec, features.md); releases of crun before 1.9 cannot say, and are known by their version.
  */
 export async function readFeatures(file: string): Promise<RuntimeFeatures> {
-  const env = { PATH: process.env["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin" };
+  const env = runtimeEnvironment();
   const [features, version] = await Promise.all([
     runProcess({ file, args: ["features"], env, timeoutMs: 10_000 }),
     runProcess({ file, args: ["--version"], env, timeoutMs: 10_000 }),

@@ -6,6 +6,7 @@ import { findProgram, runProcess } from "../../sys/spawn";
 import { readFeatures } from "./features";
 import { OciRuntime } from "./oci-runtime";
 import { runtimeMessage } from "./runtime-message";
+import { runtimeEnvironment } from "./runtime-environment";
 
 export interface HandlerOptions {
   /** Handlers of the configuration, by name. */
@@ -137,7 +138,7 @@ async function tryRuntime(runtime: OciRuntime): Promise<string | undefined> {
     const result = await runProcess({
       file,
       args: [`--root=${root}`, ...(systemdCgroup ? ["--systemd-cgroup"] : []), "run", "--bundle", bundle, id],
-      env: { PATH: process.env["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin" },
+      env: runtimeEnvironment(),
       timeoutMs,
     });
     if (result.code === 0) return undefined;

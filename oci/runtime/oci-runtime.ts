@@ -8,6 +8,7 @@ import { encodeSpec } from "../runtime-spec";
 import { createUnderMonitor } from "./conmon";
 import type { RuntimeFeatures } from "./features";
 import { runtimeMessage } from "./runtime-message";
+import { runtimeEnvironment } from "./runtime-environment";
 
 export interface RuntimeOptions {
   /** The runtime handler's name. */
@@ -234,11 +235,6 @@ export class OciRuntime {
     const said = runtimeMessage(result.stderr || result.stdout);
     return new BerthError("Internal", `${this.options.name} ${what} failed: ${said || `exit code ${result.code}`}`);
   }
-}
-
-/** crun and runc need no more than this; nothing of the daemon's environment is for them. */
-function runtimeEnvironment(): Record<string, string> {
-  return { PATH: process.env["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin" };
 }
 
 const isUnknown = (stderr: string) => /does not exist|No such file or directory|not found/i.test(stderr);
