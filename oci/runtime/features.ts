@@ -6,6 +6,11 @@ export interface RuntimeFeatures {
   version: string;
   recursiveReadOnlyMounts: boolean;
   idMappedMounts: boolean;
+  /**
+   * Whether `exec` hands over its terminal (`--console-socket`) and still waits for the command. runc does so only with
+   * --detach, which loses the exit code.
+   */
+  handsOverTerminal: boolean;
 }
 
 /**
@@ -18,6 +23,7 @@ export async function readFeatures(file: string): Promise<RuntimeFeatures> {
     runProcess({ file, args: ["--version"], env, timeoutMs: 10_000 }),
   ]);
   const [, name = "", number = ""] = /^(crun|runc)\s+(?:version\s+)?(\S+)/m.exec(version.stdout) ?? [];
+  const handsOverTerminal = name === "crun";
   if (features.code === 0) {
     const said = JSON.parse(features.stdout) as {
       mountOptions?: string[];
@@ -25,12 +31,14 @@ export async function readFeatures(file: string): Promise<RuntimeFeatures> {
     };
     return {
       version: number,
+      handsOverTerminal,
       recursiveReadOnlyMounts: said.mountOptions?.includes("rro") ?? false,
       idMappedMounts: said.linux?.mountExtensions?.idmap?.enabled ?? false,
     };
   }
   return {
     version: number,
+    handsOverTerminal,
     recursiveReadOnlyMounts: name === "crun" && isAtLeast(number, 1, 4),
     idMappedMounts: false,
   };
