@@ -161,6 +161,8 @@ function specInput(services: Services, { id, sandbox, config, image }: NewContai
   const files = podFiles(services.paths.sandbox(sandbox.id));
   const parent = parentCgroup(sandbox.config.linux?.cgroupParent ?? "", cgroupDriver);
   const settings = services.config.runtime;
+  const runtime = runtimes.get(record.handler);
+  const handler = settings.handlers[runtime.name];
   return {
     containerId: id,
     sandbox: {
@@ -190,11 +192,17 @@ function specInput(services: Services, { id, sandbox, config, image }: NewContai
       pidsLimit: settings.pids_limit > 0 ? settings.pids_limit : undefined,
     },
     daemon,
-    features: { ...kernelFeatures(), ...runtimes.get(record.handler).features },
+    cdi: {
+      enabled: settings.enable_cdi,
+      specDirs: settings.cdi_spec_dirs,
+      allowHooks: settings.cdi_allow_hooks,
+    },
+    features: { ...kernelFeatures(), ...runtime.features },
     targetPidPath: targetPidPath(services, config),
     volumesDir: at.volumesDir,
     imageMounts: at.imageMounts,
-    allowedAnnotations: settings.handlers[runtimes.get(record.handler).name]?.allowed_annotations ?? [],
+    privilegedWithoutHostDevices: handler?.privileged_without_host_devices,
+    allowedAnnotations: handler?.allowed_annotations,
   };
 }
 

@@ -6,6 +6,10 @@ export interface RuntimeFeatures {
   version: string;
   recursiveReadOnlyMounts: boolean;
   idMappedMounts: boolean;
+  /** Intel's resctrl, for CDI files that ask for it. */
+  intelRdt: boolean;
+  /** Network interfaces of the host that move into a container, likewise. */
+  netDevices: boolean;
 }
 
 /**
@@ -21,18 +25,26 @@ export async function readFeatures(file: string): Promise<RuntimeFeatures> {
   if (features.code === 0) {
     const said = JSON.parse(features.stdout) as {
       mountOptions?: string[];
-      linux?: { mountExtensions?: { idmap?: { enabled?: boolean } } };
+      linux?: {
+        mountExtensions?: { idmap?: { enabled?: boolean } };
+        intelRdt?: { enabled?: boolean };
+        netDevices?: { enabled?: boolean };
+      };
     };
     return {
       version: number,
       recursiveReadOnlyMounts: said.mountOptions?.includes("rro") ?? false,
       idMappedMounts: said.linux?.mountExtensions?.idmap?.enabled ?? false,
+      intelRdt: said.linux?.intelRdt?.enabled ?? false,
+      netDevices: said.linux?.netDevices?.enabled ?? false,
     };
   }
   return {
     version: number,
     recursiveReadOnlyMounts: name === "crun" && isAtLeast(number, 1, 4),
     idMappedMounts: false,
+    intelRdt: false,
+    netDevices: false,
   };
 }
 

@@ -31,7 +31,10 @@ export function specInput(rootfsPath: string, config: Init<ContainerConfig>, ove
       selinux: false,
       recursiveReadOnlyMounts: false,
       idMappedMounts: false,
+      intelRdt: false,
+      netDevices: false,
     },
+    cdi: { enabled: true, specDirs: [], allowHooks: false },
     volumesDir: `${rootfsPath}-volumes`,
     ...over,
   };

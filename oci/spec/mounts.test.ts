@@ -29,7 +29,7 @@ const entry = (mountPoint: string, propagation: string[]): MountEntry => ({
 const host = [entry("/", [])];
 
 const mounts = async (config: Init<ContainerConfig>, over: Partial<SpecInput> = {}, hostMounts = host) =>
-  specMounts(specInput(root, config, over), hostMounts);
+  specMounts(specInput(root, config, over), { hostMounts });
 const one = async (mount: Init<ContainerConfig["mounts"][number]>, hostMounts = host, over: Partial<SpecInput> = {}) =>
   (await mounts({ mounts: [{ containerPath: "/c", hostPath: base, ...mount }] }, over, hostMounts)).mounts.find(
     ({ destination }) => destination === "/c",

@@ -17,20 +17,25 @@ export interface MountsResult {
 
 /**
  * All mounts in the order of mounting: the standard ones, then the request's, the image's volumes and the pod's files
- * by the depth of their paths, so that none hides another. What the request mounts on a path keeps all else off it;
- * on /dev, off all that is below as well.
+ * by the depth of their paths, so that none hides another. What the request mounts on a path keeps all else off it; on
+ * /dev, off all that is below as well. What devices bring along (`injected`) keeps off the request's, too.
  */
-export async function specMounts(input: SpecInput, hostMounts: MountEntry[] = readMountInfo()): Promise<MountsResult> {
+export async function specMounts(
+  input: SpecInput,
+  { injected = [], hostMounts = readMountInfo() }: { injected?: SpecMount[]; hostMounts?: MountEntry[] } = {},
+): Promise<MountsResult> {
   const { config, sandbox, features } = input;
   checkCount("mounts", config.mounts, 4096);
   const context = config.linux?.securityContext;
   const privileged = context?.privileged ?? false;
-  const requested = new Set(config.mounts.map((mount) => destinationOf(mount.containerPath)));
+  const brought = new Map(injected.map((mount) => [destinationOf(mount.destination), mount]));
+  const requested = new Set([...config.mounts.map((mount) => destinationOf(mount.containerPath)), ...brought.keys()]);
   const hides = (destination: string) =>
     requested.has(destination) || (requested.has("/dev") && destination.startsWith("/dev/"));
 
   const asked: SpecMount[] = [];
   for (const [index, mount] of config.mounts.entries()) {
+    if (brought.has(destinationOf(mount.containerPath))) continue;
     const imagePath = input.imageMounts?.get(index);
     const { recursiveReadOnlyMounts, idMappedMounts } = features;
     const userNamespace = sandbox.namespaces.user;
@@ -51,10 +56,10 @@ export async function specMounts(input: SpecInput, hostMounts: MountEntry[] = re
     recursiveReadOnly: features.recursiveReadOnlyMounts,
     hostMounts,
   });
-  const later = [...pod.filter((mount) => !hides(mount.destination)), ...volumes, ...asked];
+  const later = [...pod.filter((mount) => !hides(mount.destination)), ...volumes, ...asked, ...brought.values()];
   return {
     mounts: [...standard.filter((mount) => !hides(mount.destination)), ...byDepth(later)],
-    rootfsPropagation: propagationFor(asked),
+    rootfsPropagation: propagationFor(later),
   };
 }
 
