@@ -14,6 +14,7 @@ import type { ImageRecord } from "../../images/types";
 import { encodeSpec } from "../../oci/runtime-spec";
 import { buildSpec } from "../../oci/spec/build";
 import type { SpecInput } from "../../oci/spec/input";
+import { type SelinuxLabels, selinuxLabels } from "../../oci/spec/selinux";
 import { cgroupsOf } from "../../sys/cgroups";
 import { identify } from "../../sys/process-identity";
 import { UndoStack } from "../../sys/undo";
@@ -98,12 +99,17 @@ async function build(services: Services, made: NewContainer, undo: UndoStack): P
 
   undo.push("the root filesystem", () => images.releaseRootfs(id, rootfs));
   const userNamespace = userNamespaceOf(sandbox);
-  await images.mountRootfs({ containerId: id, image: image.id, target: rootfs, userNamespace });
+  const selinux = selinuxLabels(kernelFeatures().selinux, [
+    config.linux?.securityContext?.selinuxOptions,
+    sandbox.config.linux?.securityContext?.selinuxOptions,
+  ]);
+  const label = selinux.mount;
+  await images.mountRootfs({ containerId: id, image: image.id, target: rootfs, userNamespace, label });
   const volumesDir = volumesDirectory(services, id);
   undo.push("the image's volumes", () => fs.rmSync(volumesDir, { recursive: true, force: true }));
-  const imageMounts = await mountImageVolumes(services, { id, config, userNamespace }, undo);
+  const imageMounts = await mountImageVolumes(services, { id, config, userNamespace, label }, undo);
 
-  const input = specInput(services, made, { rootfs, volumesDir, imageMounts });
+  const input = specInput(services, made, { rootfs, volumesDir, imageMounts, selinux });
   const { spec, user, warnings } = await buildSpec(input);
   for (const warning of warnings) log.debug(warning, { container: id });
   fs.writeFileSync(path.join(bundle, "config.json"), encodeSpec(spec), { mode: 0o600 });
@@ -149,13 +155,14 @@ async function build(services: Services, made: NewContainer, undo: UndoStack): P
 /** On the disk, not with the state: what an image declares a volume can grow large. */
 export const volumesDirectory = (services: Services, id: ContainerId) => path.join(services.config.root, "volumes", id);
 
-interface SpecPaths {
+interface SpecPlaces {
   rootfs: string;
   volumesDir: string;
   imageMounts: Map<number, string>;
+  selinux: SelinuxLabels;
 }
 
-function specInput(services: Services, { id, sandbox, config, image }: NewContainer, at: SpecPaths): SpecInput {
+function specInput(services: Services, { id, sandbox, config, image }: NewContainer, at: SpecPlaces): SpecInput {
   const { cgroups, cgroupDriver, daemon, runtimes } = services;
   const { record } = sandbox;
   const files = podFiles(services.paths.sandbox(sandbox.id));
@@ -201,6 +208,7 @@ function specInput(services: Services, { id, sandbox, config, image }: NewContai
     targetPidPath: targetPidPath(services, config),
     volumesDir: at.volumesDir,
     imageMounts: at.imageMounts,
+    selinux: at.selinux,
     privilegedWithoutHostDevices: handler?.privileged_without_host_devices,
     allowedAnnotations: handler?.allowed_annotations,
   };

@@ -13,6 +13,8 @@ interface Mounted {
   config: ContainerConfig;
   /** The pod's own; absent for the host's. */
   userNamespace: UserNamespace | undefined;
+  /** The SELinux label of the files, where there is one. */
+  label: string | undefined;
 }
 
 const directoryOf = (services: Services, id: ContainerId) => path.join(services.paths.container(id), "image-volumes");
@@ -23,7 +25,7 @@ const directoryOf = (services: Services, id: ContainerId) => path.join(services.
  */
 export async function mountImageVolumes(
   services: Services,
-  { id, config, userNamespace }: Mounted,
+  { id, config, userNamespace, label }: Mounted,
   undo: UndoStack,
 ): Promise<Map<number, string>> {
   const trees = new Map<number, string>();
@@ -34,7 +36,7 @@ export async function mountImageVolumes(
     const target = path.join(directoryOf(services, id), String(index));
     fs.mkdirSync(target, { recursive: true, mode: 0o711 });
     undo.push(`the image volume ${index}`, () => services.images.unmountImage(target));
-    services.images.mountImageReadOnly({ image: record.id, target, userNamespace });
+    services.images.mountImageReadOnly({ image: record.id, target, userNamespace, label });
     trees.set(index, mount.imageSubPath ? subTree(target, mount.imageSubPath) : target);
   }
   return trees;

@@ -18,7 +18,6 @@ import { oomScoreAdj } from "./oom-score";
 import { resourcesOf } from "./resources";
 import { rlimits } from "./rlimits";
 import { specSeccomp } from "./seccomp";
-import { selinuxLabels } from "./selinux";
 import { type ResolvedUser, resolveUser } from "./user";
 
 export interface BuiltSpec {
@@ -73,10 +72,6 @@ export async function buildSpec(input: SpecInput): Promise<BuiltSpec> {
     supported: input.features.apparmor,
     defaultProfile: defaults.apparmorProfile,
   });
-  const labels = selinuxLabels(input.features.selinux, [
-    context?.selinuxOptions,
-    sandbox.config.linux?.securityContext?.selinuxOptions,
-  ]);
   const own = await specDevices({ requested: config.devices, all: privileged && !input.privilegedWithoutHostDevices });
   const cdi = await cdiParts(input, account);
   const gids = new Set([...account.additionalGids, ...cdi.additionalGids]);
@@ -97,7 +92,7 @@ export async function buildSpec(input: SpecInput): Promise<BuiltSpec> {
       noNewPrivileges: context?.noNewPrivs ?? false,
       oomScoreAdj: oomScoreAdj(config.linux?.resources?.oomScoreAdj ?? 0n, daemon),
       ...(profile !== undefined && { apparmorProfile: profile }),
-      ...(labels.process !== undefined && { selinuxLabel: labels.process }),
+      ...(input.selinux.process !== undefined && { selinuxLabel: input.selinux.process }),
     },
     mounts,
     annotations: specAnnotations(input),
@@ -111,7 +106,7 @@ export async function buildSpec(input: SpecInput): Promise<BuiltSpec> {
       ...hidden,
       ...(rootfsPropagation && { rootfsPropagation }),
       ...(seccomp && { seccomp }),
-      ...(labels.mount !== undefined && { mountLabel: labels.mount }),
+      ...(input.selinux.mount !== undefined && { mountLabel: input.selinux.mount }),
       ...(cdi.intelRdt && { intelRdt: cdi.intelRdt }),
       ...(Object.keys(cdi.netDevices).length > 0 && { netDevices: cdi.netDevices }),
     },

@@ -1,4 +1,5 @@
 import type { ContainerConfig, PodSandboxConfig } from "../../api/messages";
+import type { SelinuxLabels } from "./selinux";
 import type { UserNamespace } from "../../sys/id-mapping";
 
 /** All that a container's runtime spec is made from. Nothing else is looked at but the host's own files. */
@@ -14,6 +15,8 @@ export interface SpecInput {
   daemon: SpecDaemon;
   features: SpecFeatures;
   cdi: SpecCdi;
+  /** What SELinux knows the container and its files by; empty where that is off, or no label is asked for. */
+  selinux: SelinuxLabels;
   /** The PID namespace of the container that NamespaceMode TARGET points to. */
   targetPidPath?: string;
   /** A directory of this container's own, where the image's `Volumes` get their directories. */
@@ -100,7 +103,6 @@ export interface SpecCdi {
 export interface SpecFeatures {
   apparmor: boolean;
   seccomp: boolean;
-  selinux: boolean;
   recursiveReadOnlyMounts: boolean;
   idMappedMounts: boolean;
   intelRdt: boolean;

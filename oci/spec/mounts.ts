@@ -1,6 +1,7 @@
 import path from "node:path";
 import { NamespaceMode } from "../../api/messages";
 import { type MountEntry, readMountInfo } from "../../sys/mount-info";
+import { relabel } from "../../sys/relabel";
 import type { SpecLinux, SpecMount } from "../runtime-spec";
 import { checkAbsolutePath, checkCount, invalid, quote } from "./check-text";
 import { criMount } from "./cri-mount";
@@ -35,7 +36,6 @@ export async function specMounts(
 
   const asked: SpecMount[] = [];
   for (const [index, mount] of config.mounts.entries()) {
-    if (brought.has(destinationOf(mount.containerPath))) continue;
     const imagePath = input.imageMounts?.get(index);
     const { recursiveReadOnlyMounts, idMappedMounts } = features;
     const userNamespace = sandbox.namespaces.user;
@@ -56,11 +56,21 @@ export async function specMounts(
     recursiveReadOnly: features.recursiveReadOnlyMounts,
     hostMounts,
   });
-  const later = [...pod.filter((mount) => !hides(mount.destination)), ...volumes, ...asked, ...brought.values()];
+  if (input.selinux.mount !== undefined) {
+    const wanted = asked.filter((_, index) => config.mounts[index]!.selinuxRelabel);
+    await relabelMounts([...pod, ...volumes, ...wanted], input.selinux.mount);
+  }
+  const kept = asked.filter((mount) => !brought.has(destinationOf(mount.destination)));
+  const later = [...pod.filter((mount) => !hides(mount.destination)), ...volumes, ...kept, ...brought.values()];
   return {
     mounts: [...standard.filter((mount) => !hides(mount.destination)), ...byDepth(later)],
     rootfsPropagation: propagationFor(later),
   };
+}
+
+/** The pod's own files and volumes belong to its containers alone; a request's mount is labelled where it asks for it. */
+async function relabelMounts(mounts: SpecMount[], label: string): Promise<void> {
+  for (const { type, source } of mounts) if (type === "bind" && source !== "/dev/shm") await relabel(source, label);
 }
 
 function destinationOf(containerPath: string): string {
