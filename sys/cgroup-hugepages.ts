@@ -1,5 +1,5 @@
 import fs from "node:fs";
-import { readCount } from "./cgroup-files";
+import { readCount, readKeyedCounts } from "./cgroup-files";
 import type { CgroupPaths, Cgroups } from "./cgroups";
 
 /** Bytes in huge pages of one size. */
@@ -9,6 +9,8 @@ export interface CgroupHugepages {
   usage: bigint;
   /** The highest that usage has been; version 2 does not keep it. */
   maxUsage: bigint | undefined;
+  /** How often the limit was run into. */
+  limitHits: bigint;
 }
 
 /** Huge pages of a cgroup, by size (hugetlb.rst; cgroup-v2.rst, HugeTLB). Empty where nothing counts them. */
@@ -20,7 +22,13 @@ export function readCgroupHugepages(cgroups: Cgroups, paths: CgroupPaths): Cgrou
     const pageSize = pattern.exec(name)?.[1];
     const usage = pageSize === undefined ? undefined : readCount(directory, name);
     if (pageSize === undefined || usage === undefined) return [];
-    return [{ pageSize, usage, maxUsage: readCount(directory, `hugetlb.${pageSize}.max_usage_in_bytes`) }];
+    const file = (suffix: string) => `hugetlb.${pageSize}.${suffix}`;
+    const limitHits = isV2
+      ? readKeyedCounts(directory, file("events")).get("max")
+      : readCount(directory, file("failcnt"));
+    return [
+      { pageSize, usage, maxUsage: readCount(directory, file("max_usage_in_bytes")), limitHits: limitHits ?? 0n },
+    ];
   });
 }
 
