@@ -1,6 +1,8 @@
+import fs from "node:fs";
+import path from "node:path";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { readCgroupCpu, readCpuUsageNs } from "./cgroup-cpu";
-import { readCgroupHugepages } from "./cgroup-hugepages";
+import { limitCgroupHugepages, readCgroupHugepages } from "./cgroup-hugepages";
 import { readCgroupIo } from "./cgroup-io";
 import { readCgroupMemory } from "./cgroup-memory";
 import { readCgroupTasks } from "./cgroup-pids";
@@ -208,6 +210,19 @@ describe("version 2", () => {
       { pageSize: "1GB", usage: 0n, maxUsage: undefined, limitHits: 3n },
     ]);
   });
+});
+
+test.each(["v1", "v2"] as const)("huge pages of %s are limited by size, those reserved with them", (version) => {
+  tree = cgroupTree(version);
+  const [limit, reserved] = version === "v1" ? ["limit_in_bytes", "rsvd.limit_in_bytes"] : ["max", "rsvd.max"];
+  for (const file of [limit, reserved]) tree.write("hugetlb", `hugetlb.2MB.${file}`, "0");
+  limitCgroupHugepages(tree.cgroups, tree.paths, { pageSize: "2MB", limit: 4n << 20n });
+  const directory = tree.cgroups.ofPaths(version === "v1" ? "hugetlb" : "", tree.paths)!;
+  for (const file of [limit, reserved]) {
+    expect(fs.readFileSync(path.join(directory, `hugetlb.2MB.${file}`), "utf8")).toBe("4194304");
+  }
+  const other = () => limitCgroupHugepages(tree.cgroups, tree.paths, { pageSize: "1GB", limit: 0 });
+  expect(other).toThrow(expect.objectContaining({ code: "InvalidArgument" }));
 });
 
 describe("pressure", () => {

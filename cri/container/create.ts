@@ -29,7 +29,7 @@ import { type ContainerRecord, containerName } from "../store/container";
 import { recordVersion } from "../store/record-files";
 import { containerFingerprint } from "../store/request-fingerprint";
 import type { Sandbox } from "../store/sandbox";
-import { mountImageVolumes } from "./image-volumes";
+import { type ImageVolume, mountImageVolumes } from "./image-volumes";
 import { prepareLogPath } from "./log-path";
 import { kernelFeatures } from "./kernel-features";
 import { signalNumber, signalOfRequest } from "./signals";
@@ -107,9 +107,9 @@ async function build(services: Services, made: NewContainer, undo: UndoStack): P
   await images.mountRootfs({ containerId: id, image: image.id, target: rootfs, userNamespace, label });
   const volumesDir = volumesDirectory(services, id);
   undo.push("the image's volumes", () => fs.rmSync(volumesDir, { recursive: true, force: true }));
-  const imageMounts = await mountImageVolumes(services, { id, config, userNamespace, label }, undo);
+  const imageVolumes = await mountImageVolumes(services, { id, config, userNamespace, label }, undo);
 
-  const input = specInput(services, made, { rootfs, volumesDir, imageMounts, selinux });
+  const input = specInput(services, made, { rootfs, volumesDir, imageVolumes, selinux });
   const { spec, user, warnings } = await buildSpec(input);
   for (const warning of warnings) log.debug(warning, { container: id });
   fs.writeFileSync(path.join(bundle, "config.json"), encodeSpec(spec), { mode: 0o600 });
@@ -141,6 +141,7 @@ async function build(services: Services, made: NewContainer, undo: UndoStack): P
       name: config.image?.userSpecifiedImage || image.tags[0] || config.image!.image,
       digest: image.digests[0] ?? image.id,
     },
+    imageVolumes: Object.fromEntries([...imageVolumes].map(([index, { imageRef }]) => [index, imageRef])),
     user: { uid: user.uid, gid: user.gid, additionalGids: user.additionalGids },
     stopSignal:
       signalOfRequest(config.stopSignal) ?? signalNumber(image.config.StopSignal ?? "") ?? os.constants.signals.SIGTERM,
@@ -158,7 +159,7 @@ export const volumesDirectory = (services: Services, id: ContainerId) => path.jo
 interface SpecPlaces {
   rootfs: string;
   volumesDir: string;
-  imageMounts: Map<number, string>;
+  imageVolumes: Map<number, ImageVolume>;
   selinux: SelinuxLabels;
 }
 
@@ -207,7 +208,7 @@ function specInput(services: Services, { id, sandbox, config, image }: NewContai
     features: { ...kernelFeatures(), ...runtime.features },
     targetPidPath: targetPidPath(services, config),
     volumesDir: at.volumesDir,
-    imageMounts: at.imageMounts,
+    imageMounts: new Map([...at.imageVolumes].map(([index, volume]) => [index, volume.path])),
     selinux: at.selinux,
     privilegedWithoutHostDevices: handler?.privileged_without_host_devices,
     allowedAnnotations: handler?.allowed_annotations,
