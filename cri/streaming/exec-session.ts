@@ -42,6 +42,7 @@ export async function runExecSession(
     const exit = await exec.exited;
     for (const output of outputs) output.commandHasEnded();
     await Promise.all(outputs.map(({ done }) => done));
+    if (exit.late.length > 0) streams.stdout?.write(exit.late);
     return exit;
   } finally {
     letGo();

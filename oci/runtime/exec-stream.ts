@@ -32,8 +32,11 @@ export interface ExecStream {
   stdin: net.Socket | undefined;
   stdout: net.Socket | undefined;
   stderr: net.Socket | undefined;
-  /** Rejects where the command never came to run: NotFound where there is none of that name. */
-  exited: Promise<{ exitCode: number }>;
+  /**
+   * Rejects where the command never came to run: NotFound where there is none of that name. `late` is what it has printed
+   * on its terminal and the runtime did not carry there.
+   */
+  exited: Promise<{ exitCode: number; late: Buffer }>;
   /** Does nothing without a terminal. */
   resize(size: TerminalSize): void;
   /** As when a terminal's line is cut: the kernel sends SIGHUP to what runs on it. Does nothing without a terminal. */
@@ -98,7 +101,8 @@ export function startExec(runtime: OciRuntime, request: ExecStreamRequest): Exec
     ended = true;
     try {
       if (code !== 0 && !fs.existsSync(files.pid)) throw failureToRun(files.log);
-      return { exitCode: code };
+      const isSilent = streams.terminal !== undefined && streams.stdout?.bytesRead === 0;
+      return { exitCode: code, late: isSilent ? outputInLog(files.log) : Buffer.alloc(0) };
     } finally {
       removeFiles();
     }
@@ -148,6 +152,18 @@ function openTerminalStreams({ stdin }: ExecStreamRequest): OpenStreams {
   const terminal = openTerminal();
   const { child, stream } = terminal;
   return { stdin: stdin ? stream : undefined, stdout: stream, terminal, fds: { 0: child, 1: child, 2: child } };
+}
+
+/**
+ * crun writes to its log what a command has printed on a terminal that ended before crun was ready to carry: in pieces
+ * of at most 255 bytes, a newline behind each.
+ */
+function outputInLog(logFile: string): Buffer {
+  const log = fs.existsSync(logFile) ? fs.readFileSync(logFile) : Buffer.alloc(0);
+  const pieces: Buffer[] = [];
+  for (let start = 0; start < log.length; start += 256)
+    pieces.push(log.subarray(start, Math.min(start + 256, log.length) - 1));
+  return Buffer.concat(pieces);
 }
 
 function failureToRun(logFile: string): BerthError {
