@@ -7,15 +7,14 @@ import {
   CgroupDriver,
   type ContainerConfig,
   ContainerState,
-  type ContainerStatus,
   type Init,
   NamespaceMode,
-  type PodSandboxConfig,
   PodSandboxState,
 } from "../../api/messages";
 import { type CallOptions, Client } from "../../cri/client/client";
 import { startDaemon, type TestDaemon } from "../support/daemon";
 import { busyboxImage, makeLayer } from "../support/images";
+import { eventually, podCalls } from "../support/pods";
 import { type TestRegistry, testRegistry } from "../support/registry";
 import { temporaryDirectory } from "../support/unique";
 
@@ -47,9 +46,20 @@ beforeAll(async () => {
   await client.image("PullImage", { image: { image } });
 }, 60_000);
 
+const mounted: string[] = [];
+
+/** A directory of the host from which mounts can reach a container. */
+function sharedMount(): string {
+  const target = fs.mkdtempSync(path.join(directory, "shared-"));
+  execFileSync("mount", ["-t", "tmpfs", "tmpfs", target]);
+  mounted.push(target);
+  execFileSync("mount", ["--make-shared", target]);
+  return target;
+}
+
 afterEach(async () => {
-  const { items } = await client.runtime("ListPodSandbox", {});
-  await Promise.all(items.map(({ id }) => client.runtime("RemovePodSandbox", { podSandboxId: id })));
+  await removePods();
+  for (const target of mounted.splice(0)) execFileSync("umount", ["-R", target]);
 });
 
 afterAll(async () => {
@@ -59,75 +69,10 @@ afterAll(async () => {
   if (directory) fs.rmSync(directory, { recursive: true });
 }, 60_000);
 
-let counter = 0;
-
-function podConfig(over: Init<PodSandboxConfig> = {}): Init<PodSandboxConfig> {
-  const name = `pod-${++counter}`;
-  return {
-    metadata: { name, namespace: "default", uid: `uid-${name}` },
-    logDirectory: path.join(daemon.directory, "logs", name),
-    linux: {},
-    ...over,
-  };
-}
-
-async function runPod(over: Init<PodSandboxConfig> = {}, runtimeHandler = ""): Promise<string> {
-  return (await client.runtime("RunPodSandbox", { config: podConfig(over), runtimeHandler })).podSandboxId;
-}
-
-function containerConfig(over: Init<ContainerConfig> = {}): Init<ContainerConfig> {
-  const name = `c-${++counter}`;
-  const command = ["sleep", "1000"];
-  return { metadata: { name }, image: { image }, command, logPath: `${name}.log`, linux: {}, ...over };
-}
-
-async function create(podSandboxId: string, config: Init<ContainerConfig>, options: CallOptions = {}) {
-  return (await client.runtime("CreateContainer", { podSandboxId, config }, options)).containerId;
-}
-
-async function createContainer(pod: string, over: Init<ContainerConfig> = {}): Promise<string> {
-  return create(pod, containerConfig(over));
-}
-
-async function runContainer(pod: string, over: Init<ContainerConfig> = {}): Promise<string> {
-  const containerId = await createContainer(pod, over);
-  await client.runtime("StartContainer", { containerId });
-  return containerId;
-}
-
-const statusOf = async (containerId: string): Promise<ContainerStatus> =>
-  (await client.runtime("ContainerStatus", { containerId })).status!;
-
-const podStatusOf = async (podSandboxId: string) =>
-  (await client.runtime("PodSandboxStatus", { podSandboxId })).status!;
-
-const stop = (containerId: string, timeout: number, options: CallOptions = {}) =>
-  client.runtime("StopContainer", { containerId, timeout: BigInt(timeout) }, options);
-
-/** What a shell in a running container prints. */
-async function inside(containerId: string, script: string): Promise<string> {
-  const { stdout } = await client.runtime("ExecSync", { containerId, cmd: ["sh", "-c", script] });
-  return Buffer.from(stdout).toString().trimEnd();
-}
-
-async function eventually<T>(look: () => Promise<T> | T, isGood: (value: T) => boolean): Promise<T> {
-  for (let i = 0; ; i++) {
-    const value = await look();
-    if (isGood(value) || i >= 400) return value;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
-const exited = (id: string) =>
-  eventually(
-    () => statusOf(id),
-    ({ state }) => state === ContainerState.CONTAINER_EXITED,
-  );
-
-async function processesOf(containerId: string): Promise<{ pid: number; monitorPid: number }> {
-  const { info } = await client.runtime("ContainerStatus", { containerId, verbose: true });
-  return JSON.parse(info["info"]!);
-}
+const { podConfig, runPod, containerConfig, create, createContainer, runContainer, removePods, ...calls } = podCalls(
+  () => ({ client, daemon, image }),
+);
+const { statusOf, podStatusOf, stop, inside, exited, processesOf } = calls;
 
 const unknown = "e".repeat(64);
 
@@ -193,11 +138,14 @@ describe("what is not there", () => {
   });
 
   test("ImageStatus() has no image and no error, and filters for an unknown ID give empty lists", async () => {
+    await runContainer(await runPod());
     expect((await client.image("ImageStatus", { image: { image: "no/such:image" } })).image).toBeNull();
     expect((await client.image("ListImages", { filter: { image: { image: "no/such:image" } } })).images).toEqual([]);
     expect((await client.runtime("ListContainers", { filter: { id: unknown } })).containers).toEqual([]);
     expect((await client.runtime("ListContainers", { filter: { podSandboxId: unknown } })).containers).toEqual([]);
     expect((await client.runtime("ListPodSandbox", { filter: { id: unknown } })).items).toEqual([]);
+    expect((await client.runtime("ListContainerStats", { filter: { id: unknown } })).stats).toEqual([]);
+    expect((await client.runtime("ListPodSandboxStats", { filter: { id: unknown } })).stats).toEqual([]);
   });
 });
 
@@ -209,8 +157,14 @@ describe("a request again", () => {
     await expect(first).rejects.toMatchObject({ code: "DeadlineExceeded" });
     const reversed = Object.fromEntries(Object.entries(labels).toReversed());
     const retry = { config: { ...config, labels: reversed } };
+    expect((await client.runtime("ListPodSandbox", {})).items).toEqual([]);
     const { podSandboxId } = await client.runtime("RunPodSandbox", retry);
     expect((await client.runtime("ListPodSandbox", {})).items.map(({ id }) => id)).toEqual([podSandboxId]);
+    // once it is made, and after a restart as well
+    expect((await client.runtime("RunPodSandbox", retry)).podSandboxId).toBe(podSandboxId);
+    await daemon.stop();
+    await daemon.start();
+    expect((await client.runtime("RunPodSandbox", retry)).podSandboxId).toBe(podSandboxId);
     const other = { config: { ...config, labels: { a: "2" } } };
     await expect(client.runtime("RunPodSandbox", other)).rejects.toMatchObject({ code: "AlreadyExists" });
   });
@@ -324,6 +278,24 @@ describe("stopping", () => {
       exitCode: 137,
       reason: "Error",
     });
+  });
+
+  test("a timeout of 0 is SIGKILL at once, without the signal to stop", async () => {
+    const obedient = "trap 'exit 5' TERM; touch /ready; while :; do sleep 0.1; done";
+    const id = await runContainer(await runPod(), { command: ["sh", "-c", obedient] });
+    await isReady(id);
+    await stop(id, 0);
+    expect(await statusOf(id)).toMatchObject({ exitCode: 137, reason: "Error" });
+  });
+
+  test("a client whose deadline passes is let go, and what it has asked for goes on", async () => {
+    const id = await runContainer(await runPod(), stubborn);
+    await isReady(id);
+    await expect(stop(id, 1, { timeoutMs: 100 })).rejects.toMatchObject({ code: "DeadlineExceeded" });
+    const letGo = new RegExp(`StopContainer container=${id.slice(0, 13)} ms=\\S+ code=Cancelled`);
+    expect(await eventually(daemon.readLog, (log) => letGo.test(log))).toMatch(letGo);
+    expect((await statusOf(id)).state).toBe(ContainerState.CONTAINER_RUNNING);
+    expect(await exited(id)).toMatchObject({ exitCode: 137, reason: "Error" });
   });
 
   test("death by a signal is 128 and its number", async () => {
@@ -469,8 +441,9 @@ describe("status", () => {
   test("labels, annotations and mounts come back as they were given, and nothing else with them", async () => {
     const pod = await runPod({ labels: odd, annotations: odd });
     const hostPath = path.join(daemon.directory, "linked");
-    fs.symlinkSync(os.tmpdir(), hostPath);
-    const mounts = [{ containerPath: "/there", hostPath, readonly: true }];
+    const shared = sharedMount();
+    fs.symlinkSync(shared, hostPath);
+    const mounts = [{ containerPath: "/there", hostPath, readonly: true, propagation: 1 }];
     const id = await createContainer(pod, { labels: odd, annotations: odd, mounts });
     const status = await statusOf(id);
     const [listed] = (await client.runtime("ListContainers", {})).containers;
@@ -479,7 +452,31 @@ describe("status", () => {
       expect([labels, annotations]).toEqual([odd, odd]);
     }
     expect(status.mounts).toHaveLength(1);
-    expect(status.mounts[0]).toMatchObject({ containerPath: "/there", hostPath, readonly: true, propagation: 0 });
+    expect(status.mounts[0]).toMatchObject({ containerPath: "/there", hostPath, readonly: true, propagation: 1 });
+  });
+
+  test("has what the kubelet's client insists on, for a container also when its image is gone", async () => {
+    const config = podConfig();
+    const { podSandboxId } = await client.runtime("RunPodSandbox", { config });
+    const { name, namespace, uid } = config.metadata!;
+    const pod = await podStatusOf(podSandboxId);
+    expect(pod).toMatchObject({ id: podSandboxId, metadata: { name, namespace, uid } });
+    expect(pod.createdAt).toBeGreaterThan(0n);
+
+    const own = await registry.push("test/short-lived", busyboxImage({}, makeLayer([{ path: "own", body: "1" }])));
+    await client.image("PullImage", { image: { image: own } });
+    const id = await createContainer(podSandboxId, { metadata: { name: "c", attempt: 3 }, image: { image: own } });
+    await client.image("RemoveImage", { image: { image: own } });
+    for (const restart of [false, true]) {
+      if (restart) {
+        await daemon.stop();
+        await daemon.start();
+      }
+      const status = await statusOf(id);
+      expect(status).toMatchObject({ id, metadata: { name: "c", attempt: 3 }, image: { image: own } });
+      expect(status.imageRef).toMatch(/@sha256:[0-9a-f]{64}$/);
+      expect(status.createdAt).toBeGreaterThan(0n);
+    }
   });
 
   test("times are in ns, in order, and set only once what they tell has happened", async () => {
@@ -493,6 +490,7 @@ describe("status", () => {
     expect(new Set(times).size).toBe(4);
     expect(times.every((time) => Math.abs(Number(time / 1_000_000n) - Date.now()) < 10_000)).toBe(true);
     expect(statuses.map(({ startedAt, finishedAt }) => [startedAt, finishedAt])).toEqual(ids.map(() => [0n, 0n]));
+    expect(await statusOf(await runContainer(pod))).toMatchObject({ finishedAt: 0n });
     await client.runtime("StartContainer", { containerId: ids[0]! });
     const { createdAt, startedAt, finishedAt } = await exited(ids[0]!);
     expect(createdAt).toBeLessThan(startedAt);
@@ -518,10 +516,12 @@ describe("ExecSync()", () => {
     const id = await runContainer(await runPod());
     const full = await exec(id, "head -c 7500000 /dev/zero; head -c 7500000 /dev/zero >&2; exit 3");
     expect([full.stdout.length, full.stderr.length, full.exitCode]).toEqual([7_500_000, 7_500_000, 3]);
-    await expect(exec(id, "head -c 9000000 /dev/zero; cat /dev/zero >&2")).rejects.toMatchObject({
+    const tooMuch = "head -c 9000000 /dev/zero; head -c 9000000 /dev/zero >&2; sleep 4321";
+    await expect(exec(id, tooMuch)).rejects.toMatchObject({
       code: "ResourceExhausted",
+      message: expect.stringContaining("was killed"),
     });
-    expect(await inside(id, "ps")).not.toContain("cat /dev/zero");
+    expect(await inside(id, "ps")).not.toContain("4321");
   });
 
   test("kills the command with all that it started at its timeout, and when the client leaves", async () => {
