@@ -18,8 +18,9 @@ let client: Client;
 let image = "";
 let directory = "";
 
-/** A network plugin that waits for as long as `hold` is there, and fails where `fail` is. */
+/** A network plugin that waits for as long as `hold` is there, fails where `fail` is, and writes to `calls`. */
 const gate = (at: string) => `#!/bin/sh
+echo "$CNI_COMMAND $CNI_NETNS" >>${at}/calls
 [ "$CNI_COMMAND" = ADD ] || exit 0
 result=$(sed 's/.*"prevResult"://; s/}$//')
 while [ -e ${at}/hold ]; do touch ${at}/held; sleep 0.02; done
@@ -30,7 +31,7 @@ printf '%s' "$result"
 /** A runtime whose hooks fail once the container is made, as those that the runtime spec has before the start. */
 const failingRuntime = `#!/bin/sh
 case " $* " in
-*" create "*) runc "$@" && { echo "the hook has failed" >&2; exit 1; } ;;
+*" create "* | *" run "*) runc "$@" && { echo "the hook has failed" >&2; exit 1; } ;;
 *) exec runc "$@" ;;
 esac
 `;
@@ -54,6 +55,7 @@ beforeAll(async () => {
 afterEach(async () => {
   for (const name of ["hold", "held", "fail"]) fs.rmSync(at(name), { force: true });
   await removePods();
+  fs.rmSync(at("calls"), { force: true });
 });
 
 afterAll(async () => {
@@ -116,6 +118,13 @@ test("ImageFsInfo() answers on a node that has no image yet", async () => {
 });
 
 describe("a pod", () => {
+  /** Neither on the disk nor in the kernel. */
+  function expectNoTrace(): void {
+    expect(daemon.allocatedAddresses()).toEqual([]);
+    expect(fs.readdirSync(path.join(daemon.state, "sandboxes"))).toEqual([]);
+    expect(fs.readFileSync("/proc/self/mountinfo", "utf8")).not.toContain(`${daemon.state}/sandboxes/`);
+  }
+
   test("is in no list and tells no event while its network is made, and is known once an event tells of it", async () => {
     const events = followEvents();
     fs.writeFileSync(at("hold"), "");
@@ -152,12 +161,18 @@ describe("a pod", () => {
     } finally {
       await events.stop();
     }
-    expect(daemon.allocatedAddresses()).toEqual([]);
-    expect(fs.readdirSync(path.join(daemon.state, "sandboxes"))).toEqual([]);
-    expect(fs.readFileSync("/proc/self/mountinfo", "utf8")).not.toContain(`${daemon.state}/sandboxes/`);
+    expectNoTrace();
     fs.rmSync(at("fail"));
     const { podSandboxId } = await client.runtime("RunPodSandbox", request);
     expect(await sandboxes()).toEqual([podSandboxId]);
+  });
+
+  test("whose process for the shared PID namespace fails leaves nothing, its network is given back", async () => {
+    const linux = { securityContext: { namespaceOptions: { pid: NamespaceMode.POD } } };
+    await expect(runPod({ linux }, "failing")).rejects.toThrow("failing run failed");
+    expect(await sandboxes()).toEqual([]);
+    expectNoTrace();
+    expect(fs.globSync(`${daemon.state}/runtimes/failing/*`)).toEqual([]);
   });
 
   test("whose making a crash cut off is gone after the start, with its address, and a retry makes it", async () => {
@@ -171,11 +186,20 @@ describe("a pod", () => {
     fs.rmSync(at("hold"));
     await daemon.start();
     expect(await sandboxes()).toEqual([]);
-    expect(daemon.allocatedAddresses()).toEqual([]);
-    expect(fs.readdirSync(path.join(daemon.state, "sandboxes"))).toEqual([]);
+    expectNoTrace();
     const { podSandboxId } = await client.runtime("RunPodSandbox", request);
     expect(await sandboxes()).toEqual([podSandboxId]);
   });
+});
+
+test("a pod whose network namespace is gone is stopped by a DEL with none", async () => {
+  const podSandboxId = await runPod();
+  const netns = path.join(daemon.state, "sandboxes", podSandboxId, "ns/net");
+  expect(fs.readFileSync(at("calls"), "utf8")).toBe(`ADD ${netns}\n`);
+  execFileSync("umount", [netns]);
+  await client.runtime("StopPodSandbox", { podSandboxId });
+  expect(fs.readFileSync(at("calls"), "utf8")).toBe(`ADD ${netns}\nDEL \n`);
+  expect(daemon.allocatedAddresses()).toEqual([]);
 });
 
 test("a container whose hook fails leaves nothing and tells nothing", async () => {

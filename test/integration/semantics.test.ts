@@ -543,13 +543,15 @@ describe("images", () => {
   test("one ID everywhere, from any repository; by ID, tag or digest it is the same image", async () => {
     const twin = busyboxImage({ User: "1000:1000" }, makeLayer([{ path: "twin", body: "1" }]));
     const names = [await registry.push("test/one", twin, "v1"), await registry.push("test/two", twin, "v2")];
+    // this registry stands for all
+    names[1] = names[1]!.replace(registry.address, "elsewhere.example");
     const refs = [];
     for (const name of names) refs.push((await client.image("PullImage", { image: { image: name } })).imageRef);
     const status = async (name: string) => (await client.image("ImageStatus", { image: { image: name } })).image!;
     const known = await status(names[0]!);
     expect(refs).toEqual([known.id, known.id]);
     for (const name of [known.id, names[1]!, ...known.repoDigests]) expect(await status(name)).toEqual(known);
-    expect(known.repoTags.toSorted()).toEqual(names);
+    expect(known.repoTags.toSorted()).toEqual(names.toSorted());
     expect([known.uid?.value, known.username, known.size > 0n]).toEqual([1000n, "", true]);
 
     const pod = await runPod();
@@ -611,6 +613,26 @@ describe("within", () => {
     const host = { linux: { securityContext: { namespaceOptions: { network: NamespaceMode.NODE } } } };
     const id = await runContainer(await runPod(host), host);
     expect(await inside(id, "hostname; echo $HOSTNAME")).toBe(`${os.hostname()}\n${os.hostname()}`);
+  });
+
+  test("users and groups are looked up in the container, and the status tells who runs", async () => {
+    const accounts = makeLayer([
+      { path: "etc/passwd", body: "root:x:0:0::/:/bin/sh\napp:x:1234:1235::/:/bin/sh\n" },
+      { path: "etc/group", body: "root:x:0:\napp:x:1235:\nwheel:x:50:app\n" },
+    ]);
+    const own = await registry.push("test/accounts", busyboxImage({}, accounts));
+    await client.image("PullImage", { image: { image: own } });
+    const pod = await runPod();
+    const groupsUnder = async (supplementalGroupsPolicy: number) => {
+      const securityContext = { runAsUsername: "app", supplementalGroups: [7n], supplementalGroupsPolicy };
+      const id = await runContainer(pod, { image: { image: own }, linux: { securityContext } });
+      const groups = await inside(id, "id -u; id -g; id -G | tr ' ' '\\n' | sort -n");
+      const { uid, gid, supplementalGroups } = (await statusOf(id)).user!.linux!;
+      expect([uid, gid, ...supplementalGroups].join("\n")).toBe(groups);
+      return groups.split("\n");
+    };
+    expect(await groupsUnder(0)).toEqual(["1234", "1235", "7", "50", "1235"]);
+    expect(await groupsUnder(1)).toEqual(["1234", "1235", "7", "1235"]);
   });
 
   test("seccomp is off when nothing is said of it, and on when an empty profile is", async () => {
