@@ -237,16 +237,22 @@ describe("starting", () => {
     expect((await statusOf(containerId)).state).toBe(ContainerState.CONTAINER_RUNNING);
   });
 
-  test.each<[string, Init<ContainerConfig>]>([
-    ["a group without a user", { linux: { securityContext: { runAsGroup: { value: 5n } } } }],
-    ["privileges in a sandbox without", { linux: { securityContext: { privileged: true } } }],
+  test.each<[string, Init<ContainerConfig>, string]>([
+    ["a group without a user", { linux: { securityContext: { runAsGroup: { value: 5n } } } }, "run_as_group"],
+    ["privileges in a sandbox without", { linux: { securityContext: { privileged: true } } }, "unprivileged sandbox"],
     [
       "a seccomp profile by a relative path",
       { linux: { securityContext: { seccomp: { profileType: 2, localhostRef: "x" } } } },
+      "not absolute",
     ],
-    ["an unknown mount propagation", { mounts: [{ containerPath: "/x", hostPath: "/tmp", propagation: 9 }] }],
-  ])("%s is refused", async (_, over) => {
-    await expect(createContainer(await runPod(), over)).rejects.toMatchObject({ code: "InvalidArgument" });
+    [
+      "an unknown mount propagation",
+      { mounts: [{ containerPath: "/x", hostPath: "/tmp", propagation: 9 }] },
+      "propagation 9",
+    ],
+  ])("%s is refused", async (_, over, message) => {
+    const refusal = { code: "InvalidArgument", message: expect.stringContaining(message) };
+    await expect(createContainer(await runPod(), over)).rejects.toMatchObject(refusal);
   });
 });
 
