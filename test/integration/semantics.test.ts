@@ -16,7 +16,7 @@ import { startDaemon, type TestDaemon } from "../support/daemon";
 import { busyboxImage, makeLayer } from "../support/images";
 import { eventually, podCalls } from "../support/pods";
 import { type TestRegistry, testRegistry } from "../support/registry";
-import { temporaryDirectory } from "../support/unique";
+import { temporaryDirectory, uniqueId } from "../support/unique";
 
 /** What the CRI's users rely on and its .proto does not say, field by field over gRPC. See docs/semantics.md. */
 let registry: TestRegistry;
@@ -603,7 +603,9 @@ describe("within", () => {
     const pod = await runPod({ hostname: "web-0" });
     const plain = await runContainer(pod);
     expect(await inside(plain, "cat /etc/hostname; hostname; echo $HOSTNAME")).toBe("web-0\nweb-0\nweb-0");
-    expect(await inside(plain, "cat /etc/resolv.conf")).toBe(fs.readFileSync("/etc/resolv.conf", "utf8").trimEnd());
+    for (const file of ["/etc/resolv.conf", "/etc/hosts"]) {
+      expect(await inside(plain, `cat ${file}`)).toBe(fs.readFileSync(file, "utf8").trimEnd());
+    }
     const mounts = ["hosts", "hostname", "resolv.conf"].map((name) => {
       const hostPath = path.join(daemon.directory, `own-${name}`);
       fs.writeFileSync(hostPath, `own ${name}\n`);
@@ -619,6 +621,19 @@ describe("within", () => {
     const host = { linux: { securityContext: { namespaceOptions: { network: NamespaceMode.NODE } } } };
     const id = await runContainer(await runPod(host), host);
     expect(await inside(id, "hostname; echo $HOSTNAME")).toBe(`${os.hostname()}\n${os.hostname()}`);
+  });
+
+  test("a container's cgroup lies below the parent that its pod names, and goes with it", async () => {
+    const cgroupParent = `/berth-${uniqueId()}/pod1`;
+    const pod = await runPod({ linux: { cgroupParent } });
+    const id = await runContainer(pod);
+    const { pid } = await processesOf(id);
+    expect(fs.readFileSync(`/proc/${pid}/cgroup`, "utf8")).toMatch(
+      new RegExp(`:(memory)?:${cgroupParent}/${id}$`, "m"),
+    );
+    await client.runtime("RemovePodSandbox", { podSandboxId: pod });
+    const top = path.dirname(cgroupParent);
+    expect(fs.globSync([`/sys/fs/cgroup${top}`, `/sys/fs/cgroup/*${top}`])).toEqual([]);
   });
 
   test("users and groups are looked up in the container, and the status tells who runs", async () => {
