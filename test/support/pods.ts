@@ -1,6 +1,11 @@
 import path from "node:path";
-import { type ContainerConfig, ContainerState, type ContainerStatus, type Init } from "../../api/messages";
-import type { PodSandboxConfig } from "../../api/messages";
+import {
+  type ContainerConfig,
+  ContainerState,
+  type ContainerStatus,
+  type Init,
+  type PodSandboxConfig,
+} from "../../api/messages";
 import type { CallOptions, Client } from "../../cri/client/client";
 
 /** What the calls go to; asked for at each call, since tests make it before they start. */
