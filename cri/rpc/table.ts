@@ -58,7 +58,7 @@ export function runtimeService(services: Services): Handlers<"RuntimeService"> {
     ListPodSandbox: (request) => listPodSandbox(services, request),
     CreateContainer: (request) => createContainer(services, request),
     StartContainer: (request) => startContainer(services, request),
-    StopContainer: (request) => stopContainer(services, request),
+    StopContainer: (request, context) => stopContainer(services, request, context),
     RemoveContainer: (request) => removeContainer(services, request),
     ContainerStatus: (request) => containerStatus(services, request),
     ListContainers: (request) => listContainers(services, request),

@@ -11,12 +11,15 @@ test("statusOf() maps codes, and adds the hint", () => {
   expect(statusOf(Object.assign(new Error("full"), { code: "ENOSPC" })).code).toBe(status.RESOURCE_EXHAUSTED);
 });
 
-test("statusOf() sends the CRI's own errors as Unknown with their name in front", () => {
-  expect(statusOf(new BerthError("RegistryUnavailable", "no answer"))).toEqual({
-    code: status.UNKNOWN,
-    details: "RegistryUnavailable: no answer",
-  });
-});
+test.each(["RegistryUnavailable", "SignatureValidationFailed", "RROUnsupported", "ImageVolumeMountFailed"] as const)(
+  "statusOf() sends the CRI's own error %s as Unknown with its name in front",
+  (code) => {
+    expect(statusOf(new BerthError(code, "no answer"))).toEqual({
+      code: status.UNKNOWN,
+      details: `${code}: no answer`,
+    });
+  },
+);
 
 test("statusOf() keeps a message below what grpc-go takes", () => {
   expect(Buffer.byteLength(statusOf(new Error("é".repeat(100_000))).details)).toBeLessThanOrEqual(4096);

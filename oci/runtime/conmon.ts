@@ -30,7 +30,8 @@ export interface MonitorRequest {
 
 /**
  * Starts a monitor, which makes the container by `runtime create` and stays as its parent (conmon(8)). Returns once
- * the container is made, with the number of its first process. The container's own complaint is the error's message.
+ * the container is made, with the number of its first process, and the monitor's own is in its file. The container's own
+ * complaint is the error's message.
  */
 export async function createUnderMonitor(request: MonitorRequest): Promise<{ pid: number }> {
   const { bundle, id } = request;
@@ -90,7 +91,6 @@ export async function createUnderMonitor(request: MonitorRequest): Promise<{ pid
     fs.closeSync(complaint.child);
   }
   const stderr = readAll(complaint.stream, 64 << 10);
-  // conmon forks and its first process ends; that must not make this wait
   monitor.exited.catch(() => {});
   try {
     const line = await readLine(sync.stream, request.timeoutMs);
@@ -103,6 +103,8 @@ export async function createUnderMonitor(request: MonitorRequest): Promise<{ pid
     }
     const answer = JSON.parse(line) as { data: number; message?: string };
     if (answer.data <= 0) throw new BerthError("Internal", runtimeMessage(answer.message ?? "") || "no reason given");
+    // its first process forks the monitor, writes down that one's number and ends: at times after the answer
+    await monitor.exited;
     return { pid: answer.data };
   } finally {
     sync.stream.destroy();

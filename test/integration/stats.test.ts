@@ -1,13 +1,12 @@
 import fs from "node:fs";
 import path from "node:path";
-import * as grpc from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { methodsOf } from "../../api/messages";
 import { Client } from "../../cri/client/client";
 import { Crictl } from "../support/crictl";
 import { startDaemon, type TestDaemon } from "../support/daemon";
 import { busyboxImage } from "../support/images";
 import { type TestRegistry, testRegistry } from "../support/registry";
+import { serverStream } from "../support/server-stream";
 import { detectCgroups } from "../../sys/cgroups";
 
 /** Stats and metrics by the real crictl, beside the cgroup files and loads of known size. */
@@ -236,27 +235,11 @@ describe("stats of pods", () => {
 });
 
 describe("lists as streams", () => {
-  /** Every message of a streaming call. */
-  async function all(
-    service: "RuntimeService" | "ImageService",
-    name: string,
-    request: object = {},
-  ): Promise<object[]> {
-    const method = methodsOf(service).find((each) => each.name === name)!;
-    const client = new grpc.Client(daemon.endpoint.replace("unix://", "unix:"), grpc.credentials.createInsecure());
-    try {
-      const call = client.makeServerStreamRequest(
-        method.path,
-        (message: object) => method.request.encode(message),
-        (bytes) => method.response.decode(bytes),
-        request,
-      );
-      const messages: object[] = [];
-      for await (const message of call) messages.push(message as object);
-      return messages;
-    } finally {
-      client.close();
-    }
+  async function all(service: "RuntimeService" | "ImageService", method: string, request: object = {}) {
+    const messages: object[] = [];
+    for await (const message of serverStream({ socket: daemon.socket, service, method, request }))
+      messages.push(message);
+    return messages;
   }
   const items = (messages: object[]) => messages.flatMap((message) => Object.values(message)[0] as object[]);
 

@@ -5,6 +5,7 @@ import http from "node:http";
 import net from "node:net";
 import path from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
+import WebSocket from "ws";
 import { Client } from "../../cri/client/client";
 import { Crictl } from "../support/crictl";
 import { environment, startDaemon, type TestDaemon } from "../support/daemon";
@@ -276,6 +277,24 @@ describe.each(transports)("port-forward over %s", (transport) => {
     await crictl.run("rm", "-f", id);
   }, 30_000);
 
+  test("IPv4 first, and IPv6 where nobody listens on that", async () => {
+    const serve = [
+      ...["four", "six"].map((word) => `mkdir -p /${word} && echo ${word} >/${word}/index.html`),
+      "httpd -p 127.0.0.1:8090 -h /four && httpd -p '[::1]:8090' -h /six && exec httpd -f -p '[::1]:8091' -h /six",
+    ].join(" && ");
+    const id = await startedContainer(pod, ["sh", "-c", serve]);
+    const answers: Record<number, string> = {};
+    for (const port of [8091, 8090]) {
+      const { local } = await forward(pod, port);
+      answers[port] = await eventually(
+        () => get(local).catch(() => ""),
+        (text) => text !== "",
+      );
+    }
+    expect(answers).toEqual({ 8090: "four\n", 8091: "six\n" });
+    await crictl.run("rm", "-f", id);
+  });
+
   test("a pod on the host's network", async () => {
     const server = net.createServer((socket) => socket.end("from the host\n"));
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -351,15 +370,26 @@ describe("URLs", () => {
       });
       request.on("error", reject).end();
     });
-  const execUrl = async () => {
+  const execUrl = async (cmd = ["true"], flags: { tty?: boolean; stderr?: boolean } = {}) => {
     const client = new Client(daemon.socket);
     try {
-      const { url } = await client.runtime("Exec", { containerId: container, cmd: ["true"], stdout: true });
+      const { url } = await client.runtime("Exec", { containerId: container, cmd, stdout: true, ...flags });
       return url;
     } finally {
       client.close();
     }
   };
+
+  /** What comes over each channel of a WebSocket (v5.channel.k8s.io) until its end. */
+  async function channelsOf(url: string): Promise<Record<number, string>> {
+    const socket = new WebSocket(url.replace("http:", "ws:"), "v5.channel.k8s.io");
+    const texts: Record<number, string> = {};
+    socket.on("message", (data: Buffer) => {
+      texts[data[0]!] = (texts[data[0]!] ?? "") + data.subarray(1);
+    });
+    await new Promise((resolve, reject) => socket.on("close", resolve).on("error", reject));
+    return texts;
+  }
 
   test("are absolute, on the loopback, and good once", async () => {
     const url = await execUrl();
@@ -374,6 +404,19 @@ describe("URLs", () => {
     expect((await upgrade(url, { origin: "http://evil.example" })).status).toBe(403);
     expect((await upgrade(url.replace("/exec/", "/attach/"))).status).toBe(404);
     expect((await upgrade(await execUrl(), { "x-stream-protocol-version": "v99.example" })).status).toBe(403);
+  });
+
+  test("a terminal has one output for both, which are apart without one", async () => {
+    const command = ["sh", "-c", "echo out; echo err >&2"];
+    // at once, so that some end before the runtime that starts them has looked
+    const all = await Promise.all(
+      Array.from({ length: 10 }, async () => channelsOf(await execUrl(command, { tty: true }))),
+    );
+    for (const texts of all) expect(texts).toMatchObject({ 1: "out\r\nerr\r\n" });
+    const many = ["sh", "-c", "yes 0123456789 | head -n 100"];
+    expect(await channelsOf(await execUrl(many, { tty: true }))).toMatchObject({ 1: "0123456789\r\n".repeat(100) });
+    expect(await channelsOf(await execUrl(command, { stderr: true }))).toMatchObject({ 1: "out\n", 2: "err\n" });
+    await expect(execUrl(command, { tty: true, stderr: true })).rejects.toMatchObject({ code: "InvalidArgument" });
   });
 });
 
