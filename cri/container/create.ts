@@ -210,6 +210,7 @@ function specInput(services: Services, { id, sandbox, config, image }: NewContai
     volumesDir: at.volumesDir,
     imageMounts: new Map([...at.imageVolumes].map(([index, volume]) => [index, volume.path])),
     selinux: at.selinux,
+    deviceOwnership: settings.device_ownership_from_security_context,
     privilegedWithoutHostDevices: handler?.privileged_without_host_devices,
     allowedAnnotations: handler?.allowed_annotations,
   };

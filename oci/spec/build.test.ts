@@ -120,6 +120,19 @@ describe("buildSpec()", () => {
     expect(plain.linux).not.toHaveProperty("mountLabel");
   });
 
+  test("gives devices to the request's user and group where the configuration says so, but not to root", async () => {
+    const devices = [{ hostPath: "/dev/null", containerPath: "/dev/x", permissions: "rw" }];
+    const owners = async (deviceOwnership: boolean, user: bigint) => {
+      const linux = { securityContext: { runAsUser: { value: user }, runAsGroup: { value: user } } };
+      const [device] = (await build({ devices, linux }, { deviceOwnership })).linux.devices;
+      return [device!.uid, device!.gid];
+    };
+    const ofHost = await owners(false, 1000n);
+    expect(ofHost).not.toContain(1000);
+    expect(await owners(true, 1000n)).toEqual([1000, 1000]);
+    expect(await owners(true, 0n)).toEqual(ofHost);
+  });
+
   test("keeps the host's devices from a privileged container whose handler says so", async () => {
     const over = { ...sandbox({ privileged: true }), privilegedWithoutHostDevices: true };
     const { linux } = await build(context({ privileged: true }), over);
