@@ -1,5 +1,6 @@
 import { status } from "@grpc/grpc-js";
 import { BerthError, codeOf, type ErrorCode, messageOf } from "../../api/errors";
+import { printable } from "../printable";
 
 const codes: Record<ErrorCode, status> = {
   InvalidArgument: status.INVALID_ARGUMENT,
@@ -34,7 +35,7 @@ const messageLimitBytes = 4096;
 export function statusOf(error: unknown): { code: status; details: string } {
   const code = codeOf(error);
   const hint = error instanceof BerthError && error.hint ? ` (${error.hint})` : "";
-  const text = `${named.has(code) ? `${code}: ` : ""}${messageOf(error)}${hint}`;
+  const text = printable(`${named.has(code) ? `${code}: ` : ""}${messageOf(error)}${hint}`);
   const bytes = Buffer.from(text);
   const details =
     bytes.length > messageLimitBytes ? `${bytes.subarray(0, messageLimitBytes - 4).toString("utf8")}…` : text;
