@@ -2,13 +2,13 @@ import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import type net from "node:net";
 import path from "node:path";
-import { BerthError } from "../../api/errors";
 import { pipeToChild } from "../../sys/pipe-to-child";
 import { type Child, killGroup, pipeFromChild, spawnProcess } from "../../sys/spawn";
 import { resizeHeldTerminal } from "../../sys/held-terminal";
 import { openTerminal, type TerminalSize } from "../../sys/terminal";
 import { encodeSpec } from "../runtime-spec";
 import type { OciRuntime } from "./oci-runtime";
+import { runtimeFailure } from "./runtime-failure";
 import { runtimeMessage } from "./runtime-message";
 import { runtimeEnvironment } from "./runtime-environment";
 
@@ -150,8 +150,7 @@ function openTerminalStreams({ stdin }: ExecStreamRequest): OpenStreams {
   return { stdin: stdin ? stream : undefined, stdout: stream, terminal, fds: { 0: child, 1: child, 2: child } };
 }
 
-function failureToRun(logFile: string): BerthError {
+function failureToRun(logFile: string): Error {
   const said = runtimeMessage(fs.existsSync(logFile) ? fs.readFileSync(logFile, "utf8").slice(-8192) : "");
-  const code = /executable file|no such file/i.test(said) ? "NotFound" : "Internal";
-  return new BerthError(code, `exec failed: ${said || "the runtime gave no reason"}`);
+  return runtimeFailure("exec failed", said);
 }
