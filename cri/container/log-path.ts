@@ -12,6 +12,14 @@ export function prepareLogPath(logDirectory: string, logPath: string): string {
   if (logPath.startsWith("/") || logPath.split("/").includes("..") || logPath.includes("\0")) {
     throw new BerthError("InvalidArgument", `log_path "${logPath.slice(0, 200)}" leads out of the log directory`);
   }
+  try {
+    return placeOf(logDirectory, logPath);
+  } catch (error) {
+    throw duringAtAskedPath("the log", error);
+  }
+}
+
+function placeOf(logDirectory: string, logPath: string): string {
   const file = path.join(logDirectory, logPath);
   makeLogDirectory(path.dirname(file));
   const inside = path.relative(fs.realpathSync(logDirectory), fs.realpathSync(path.dirname(file)));

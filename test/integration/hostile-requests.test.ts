@@ -3,7 +3,7 @@ import path from "node:path";
 import { status } from "@grpc/grpc-js";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { mounts } from "../../hack/support/machine.cjs";
+import { cgroups, mounts } from "../../hack/support/machine.cjs";
 import { startDaemon, type TestDaemon } from "../support/daemon";
 import { busyboxImage } from "../support/images";
 import { type TestRegistry, testRegistry } from "../support/registry";
@@ -151,7 +151,9 @@ async function furnish(): Promise<void> {
   known["pod"] = (await call("RunPodSandbox", { config: { message: podConfig() } }))["podSandboxId"] as string;
   for (const role of ["container", "created", "exited"]) {
     known["unique"] = String(++counter);
-    const command = role === "exited" ? ["true"] : ["sleep", "100000"];
+    // ends when it is asked to, however long a stop may take
+    const untilAsked = ["sh", "-c", "trap 'exit 0' TERM; sleep 100000 & wait"];
+    const command = role === "exited" ? ["true"] : untilAsked;
     const request = { podSandboxId: text("{pod}"), config: { message: containerConfig({ command }) } };
     known[role] = (await call("CreateContainer", request))["containerId"] as string;
     if (role !== "created") await call("StartContainer", { containerId: text(`{${role}}`) });
@@ -184,7 +186,18 @@ const outside = () =>
     list(directory).map((name) => path.join(directory, name)),
   );
 
+/** The cgroups right below the root that nothing runs in: what a pod's parent leaves. Busy ones are somebody else's. */
+const emptyCgroups = () =>
+  cgroups().filter((directory) => /^\/sys\/fs\/cgroup\/[^/]+\/[^/]+$/.test(directory) && isEmptyCgroup(directory));
+
+function isEmptyCgroup(directory: string): boolean {
+  const processes = path.join(directory, "cgroup.procs");
+  const isLeaf = fs.readdirSync(directory, { withFileTypes: true }).every((entry) => !entry.isDirectory());
+  return isLeaf && fs.existsSync(processes) && fs.readFileSync(processes, "utf8") === "";
+}
+
 let before: ReturnType<typeof traces>;
+let emptyCgroupsBefore: string[];
 let logBytes = 0;
 const seen = new Set<string>();
 
@@ -314,6 +327,7 @@ async function hold<T>(arbitrary: fc.Arbitrary<T>, requestOf: (value: T) => { me
 
 beforeAll(async () => {
   registry = await testRegistry();
+  emptyCgroupsBefore = emptyCgroups();
   daemon = await startDaemon({ registry: registry.url, options: { log: { level: "debug" } } });
   const at = (name: string) => path.join(daemon.directory, name);
   fs.mkdirSync(at("mounted"));
@@ -390,3 +404,14 @@ test(
   },
   patienceMs,
 );
+
+test("nothing is left of it all", async () => {
+  await call("RemovePodSandbox", { podSandboxId: text("{pod}") });
+  await call("RemoveImage", { image: { message: { image: text("{image}") } } });
+  const { snapshots, mounts, ...others } = traces();
+  expect(others).toEqual({ sandboxes: [], containers: [], exits: [], volumes: [], addresses: [] });
+  expect(snapshots.filter((name) => !name.startsWith("."))).toEqual([]);
+  expect(mounts).toBe(0);
+  expect(list(path.join(daemon.root, "content/ingest"))).toEqual([]);
+  expect(emptyCgroups().filter((each) => !emptyCgroupsBefore.includes(each))).toEqual([]);
+});
