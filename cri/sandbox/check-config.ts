@@ -1,5 +1,6 @@
 import { BerthError } from "../../api/errors";
 import { codec, type PodSandboxConfig } from "../../api/messages";
+import { checkNamespaceModes } from "./namespace-modes";
 
 const invalid = (message: string) => new BerthError("InvalidArgument", message);
 
@@ -13,12 +14,16 @@ export function checkPodConfig(config: PodSandboxConfig): void {
   if (metadata.name === "" || metadata.uid === "" || metadata.namespace === "") {
     throw invalid("metadata.name, metadata.namespace and metadata.uid must all be set");
   }
-  if (Buffer.byteLength(hostname) > 64 || /[\0\n/]/.test(hostname)) {
+  if (Buffer.byteLength(hostname) > 64 || /[\u0000-\u0020/]/.test(hostname)) {
     throw invalid(
       `hostname "${hostname.slice(0, 100)}" is longer than 64 bytes or holds a character that can't be in one`,
     );
   }
   if (logDirectory !== "") checkAbsolute("log_directory", logDirectory);
+  for (const port of config.portMappings.flatMap(({ containerPort, hostPort }) => [containerPort, hostPort])) {
+    if (port < 0 || port > 65535) throw invalid(`port mapping: ${port} is not a port`);
+  }
+  checkNamespaceModes(config.linux?.securityContext?.namespaceOptions);
   const { labels, annotations } = config;
   checkSize(codec("PodSandbox").encode({ metadata, labels, annotations }), codec("PodSandboxConfig").encode(config));
 }

@@ -56,6 +56,9 @@ export interface ExecResult {
   exitCode: number;
 }
 
+/** 25 days (Node.js, timers). */
+const longestTimerMs = 2 ** 31 - 1;
+
 /** How long a runtime may take to see the end of a command that was killed. */
 const reapPatienceMs = 2000;
 
@@ -186,7 +189,8 @@ export class OciRuntime {
       request.timeoutMs > 0
         ? setTimeout(
             () => stop("DeadlineExceeded", `command timed out after ${request.timeoutMs / 1000} s`),
-            request.timeoutMs,
+            // one that is longer than timers can be would be over at once
+            Math.min(request.timeoutMs, longestTimerMs),
           )
         : undefined;
     const onAbort = () => stop("Cancelled", "the client did not wait for the command's end");
