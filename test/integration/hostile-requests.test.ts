@@ -305,7 +305,7 @@ async function hold<T>(arbitrary: fc.Arbitrary<T>, requestOf: (value: T) => { me
     runs += 1;
     known["unique"] = String(++counter);
     const { method, bytes } = requestOf(value);
-    underWay = trouble(method, bytes);
+    underWay = trouble(method, bytes).catch((error) => `${method.name}: ${error.message}`);
     const wrong = await underWay;
     if (wrong && process.env["HOSTILE_COLLECT"]) {
       const key = wrong
@@ -327,7 +327,7 @@ async function hold<T>(arbitrary: fc.Arbitrary<T>, requestOf: (value: T) => { me
     });
   } finally {
     // fast-check does not wait for the run that the end of the time has met
-    await underWay.catch(() => {});
+    await underWay;
     console.info(`${runs} requests`);
   }
 }
