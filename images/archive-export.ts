@@ -34,7 +34,7 @@ export async function exportArchive(
     }
     await fs.promises.rename(temporary, file);
   } catch (error) {
-    await fs.promises.rm(temporary, { force: true });
+    await fs.promises.rm(temporary, { force: true }).catch(() => {});
     if (error instanceof BerthError) throw error;
     throw isPathFault(error) ? duringAtAskedPath(`writing ${file}`, error) : diskError(file, error);
   }

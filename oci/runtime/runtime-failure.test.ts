@@ -9,6 +9,7 @@ test.each([
   ["open executable: File name too long", "InvalidArgument"],
   ["open executable: Operation not permitted", "FailedPrecondition"],
   ["writing file `memory.limit_in_bytes`: Device or resource busy", "FailedPrecondition"],
+  ["unable to set memory limit to 65535 (current usage: 356352, peak usage: 2265088)", "FailedPrecondition"],
   ["clone: Cannot allocate memory", "ResourceExhausted"],
   ["something else", "Internal"],
 ])("runtimeFailure() of %j is %s", (said, code) => {
