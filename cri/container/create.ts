@@ -19,7 +19,6 @@ import { cgroupsOf } from "../../sys/cgroups";
 import { identify } from "../../sys/process-identity";
 import { UndoStack } from "../../sys/undo";
 import { nowNs } from "../clock";
-import { checkName } from "../sandbox/check-config";
 import { cgroupsPathFor, parentCgroup } from "../sandbox/cgroup-parent";
 import { podFiles } from "../sandbox/pod-files";
 import { userNamespaceOf } from "../sandbox/user-namespace";
@@ -29,6 +28,7 @@ import { type ContainerRecord, containerName } from "../store/container";
 import { recordVersion } from "../store/record-files";
 import { containerFingerprint } from "../store/request-fingerprint";
 import type { Sandbox } from "../store/sandbox";
+import { checkContainerConfig } from "./check-config";
 import { type ImageVolume, mountImageVolumes } from "./image-volumes";
 import { prepareLogPath } from "./log-path";
 import { kernelFeatures } from "./kernel-features";
@@ -39,9 +39,8 @@ export async function createContainer(services: Services, request: CreateContain
   const { store } = services;
   const { config } = request;
   const sandbox = store.sandboxes.get(request.podSandboxId);
-  if (!config?.metadata) throw new BerthError("InvalidArgument", "the container configuration has no metadata");
-  checkName("metadata.name", config.metadata.name);
-  if (config.metadata.name === "") throw new BerthError("InvalidArgument", "metadata.name must be set");
+  if (!config) throw new BerthError("InvalidArgument", "the request has no container configuration");
+  checkContainerConfig(config);
   return store.containerNames.reserve(containerName(config, sandbox.id), containerFingerprint(config), () =>
     make(services, sandbox, config),
   );
