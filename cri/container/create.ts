@@ -187,6 +187,7 @@ function specInput(services: Services, { id, sandbox, config, image }: NewContai
     defaults: {
       capabilities: settings.default_capabilities.map((name) => (name.startsWith("CAP_") ? name : `CAP_${name}`)),
       seccompProfilePath: settings.seccomp_profile || undefined,
+      apparmorProfile: services.apparmorProfile,
       pidsLimit: settings.pids_limit > 0 ? settings.pids_limit : undefined,
     },
     daemon,
