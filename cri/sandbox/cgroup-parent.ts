@@ -23,6 +23,17 @@ export function parentCgroup(given: string, driver: "cgroupfs" | "systemd"): str
   return path.posix.basename(normal);
 }
 
+/** The path, within the hierarchies, of a parent as parentCgroup() gives it. */
+export function parentPath(parent: string, driver: "cgroupfs" | "systemd"): string {
+  return driver === "systemd" ? slicePath(parent) : parent;
+}
+
+/** "a-b.slice" lies in "a.slice" (systemd.slice(5)). */
+export function slicePath(slice: string): string {
+  const parts = slice.replace(/\.slice$/, "").split("-");
+  return parts.map((_, index) => `/${parts.slice(0, index + 1).join("-")}.slice`).join("");
+}
+
 /** The runtime spec's `linux.cgroupsPath` of a container or a holder below `parent` (from parentCgroup()). */
 export function cgroupsPathFor(parent: string, id: string, driver: "cgroupfs" | "systemd"): string {
   return driver === "systemd" ? `${parent}:cri-berth:${id}` : path.posix.join(parent, id);

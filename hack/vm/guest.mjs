@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // In the virtual machine: starts Berth by its systemd unit, as on a node, runs the tests that want systemd with cgroup v2,
-// and critest. Leaves in DIRECTORY what hack/conformance.mjs leaves, jest's report, and what stayed behind on the machine.
+// and critest, and looks for what they leave behind. Leaves in DIRECTORY what hack/conformance.mjs leaves, and jest.json.
 // usage: hack/vm/guest.mjs DIRECTORY [critest's arguments]
 import { execFileSync, spawnSync } from "node:child_process";
 import fs from "node:fs";
@@ -20,7 +20,8 @@ const run = (command, ...args) => execFileSync(command, args, { stdio: "inherit"
 
 /** Lays out what an administrator would: a configuration, a network, a mirror that stands for every registry, the unit. */
 function install(registry) {
-  for (const directory of ["/etc/berth/certs.d/_default", "/etc/cni/net.d"]) fs.mkdirSync(directory, { recursive: true });
+  for (const directory of ["/etc/berth/certs.d/_default", "/etc/cni/net.d"])
+    fs.mkdirSync(directory, { recursive: true });
   fs.writeFileSync("/etc/berth/config.toml", '[log]\nlevel = "debug"\n');
   const hosts = `server = "${registry}"\n[host."${registry}"]\ncapabilities = ["pull", "resolve"]\n`;
   fs.writeFileSync("/etc/berth/certs.d/_default/hosts.toml", hosts);
@@ -39,11 +40,25 @@ async function waitUntilReady() {
   }
 }
 
-const leakCheck = (verb) => {
+/** Runs the integration tests for which this is the machine; whether they passed. */
+function runTests() {
+  const jest = path.join(PROJECT, "node_modules/jest/bin/jest.js");
+  const report = path.join(out, "jest.json");
+  const names = ["systemd", "apparmor"].map((name) => `test/integration/${name}.test.ts`);
+  const args = ["--selectProjects=integration", "--runInBand", "--json", `--outputFile=${report}`, "--runTestsByPath"];
+  const { status } = spawnSync(process.execPath, [jest, ...args, ...names], { stdio: ["ignore", "ignore", "inherit"] });
+  return status === 0;
+}
+
+/** A network's bridge and host-local's directories stay on a node once there was a pod. */
+const FURNITURE = /: (link berth0|file \/var\/lib\/cni\/networks(\/berth)?)$/;
+
+/** By "save" and "compare"; what was left behind between the two. */
+function leakCheck(verb) {
   const script = path.join(PROJECT, "hack/leak-check.mjs");
-  const options = { encoding: "utf8" };
-  return spawnSync(process.execPath, [script, verb, path.join(out, "before.json")], options);
-};
+  const { stdout } = spawnSync(process.execPath, [script, verb, path.join(out, "before.json")], { encoding: "utf8" });
+  return stdout.split("\n").filter((line) => line !== "" && !FURNITURE.test(line));
+}
 
 let failed = false;
 const registry = await startRegistry(path.join(out, "registry"));
@@ -52,10 +67,11 @@ try {
   run("systemctl", "start", "berth");
   await waitUntilReady();
   leakCheck("save");
+  if (!runTests()) failed = true;
   await runCritest({ endpoint: ENDPOINT, out, directory: "/var/tmp", limit: LIMIT, args: critestArguments });
-  const { status, stdout } = leakCheck("compare");
-  fs.writeFileSync(path.join(out, "left-behind.txt"), stdout);
-  if (status !== 0) failed = true;
+  const left = leakCheck("compare");
+  if (left.length > 0) failed = true;
+  console.log(left.join("\n"));
 } finally {
   const journal = fs.openSync(path.join(out, "berth.log"), "w");
   spawnSync("journalctl", ["--unit", "berth", "--output", "cat"], { stdio: ["ignore", journal, "inherit"] });
