@@ -14,6 +14,8 @@ test.each([
   ["../../x", "systemd"],
   ["/a.slice", "cgroupfs"],
   ["/a", "systemd"],
+  ["/-.slice", "systemd"],
+  ["/a--b.slice", "systemd"],
   ["/a\nb", "cgroupfs"],
 ] as const)("parentCgroup() refuses %j under %s", (given, driver) => {
   expect(() => parentCgroup(given, driver)).toThrow("cgroup_parent");

@@ -20,7 +20,9 @@ export function parentCgroup(given: string, driver: "cgroupfs" | "systemd"): str
     return normal;
   }
   if (!isSlice) throw refused(given, "it is no systemd slice, but the cgroup driver is systemd");
-  return path.posix.basename(normal);
+  const slice = path.posix.basename(normal);
+  if (!/^[^-]+(-[^-]+)*\.slice$/.test(slice)) throw refused(given, "it is the root slice or no slice's name");
+  return slice;
 }
 
 /** The path, within the hierarchies, of a parent as parentCgroup() gives it. */
