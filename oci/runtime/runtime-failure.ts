@@ -6,7 +6,7 @@ import { BerthError, type ErrorCode } from "../../api/errors";
  */
 const meanings: [RegExp, ErrorCode][] = [
   [/executable file|no such file|not found in \$PATH/i, "NotFound"],
-  [/memory limit (could be )?too low|memory limit too low/i, "InvalidArgument"],
+  [/memory limit (could be )?too low/i, "InvalidArgument"],
   [/invalid argument|out of range|name too long|argument list too long|too many levels/i, "InvalidArgument"],
   [
     /not permitted|permission denied|not a directory|is a directory|exec format|resource busy|current usage/i,
