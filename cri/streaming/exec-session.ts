@@ -42,7 +42,8 @@ export async function runExecSession(
     const exit = await exec.exited;
     for (const output of outputs) output.commandHasEnded();
     await Promise.all(outputs.map(({ done }) => done));
-    if (exit.late.length > 0) streams.stdout?.write(exit.late);
+    const late = exit.late();
+    if (late.length > 0) streams.stdout?.write(late);
     return exit;
   } finally {
     letGo();

@@ -27,16 +27,19 @@ export interface ExecStreamRequest {
 const resizeRetryMs = 25;
 const resizeTries = 400;
 
+export interface ExecExit {
+  exitCode: number;
+  /** To be asked once stdout has closed: what was printed on a terminal and did not come over it. */
+  late(): Buffer;
+}
+
 /** A command that runs in a container, with its streams. */
 export interface ExecStream {
   stdin: net.Socket | undefined;
   stdout: net.Socket | undefined;
   stderr: net.Socket | undefined;
-  /**
-   * Rejects where the command never came to run: NotFound where there is none of that name. `late` is what it has printed
-   * on its terminal and the runtime did not carry there.
-   */
-  exited: Promise<{ exitCode: number; late: Buffer }>;
+  /** Rejects where the command never came to run: NotFound where there is none of that name. */
+  exited: Promise<ExecExit>;
   /** Does nothing without a terminal. */
   resize(size: TerminalSize): void;
   /** As when a terminal's line is cut: the kernel sends SIGHUP to what runs on it. Does nothing without a terminal. */
@@ -101,8 +104,8 @@ export function startExec(runtime: OciRuntime, request: ExecStreamRequest): Exec
     ended = true;
     try {
       if (code !== 0 && !fs.existsSync(files.pid)) throw failureToRun(files.log);
-      const isSilent = streams.terminal !== undefined && streams.stdout?.bytesRead === 0;
-      return { exitCode: code, late: isSilent ? outputInLog(files.log) : Buffer.alloc(0) };
+      const logged = streams.terminal ? outputInLog(files.log) : Buffer.alloc(0);
+      return { exitCode: code, late: () => (streams.stdout?.bytesRead === 0 ? logged : Buffer.alloc(0)) };
     } finally {
       removeFiles();
     }
