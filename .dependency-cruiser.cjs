@@ -26,6 +26,7 @@ module.exports = {
     home("@grpc/grpc-js", "^cri/(server|client)/|[.]test[.]ts$"),
     home("protobufjs", "^api/"),
     home("toml-eslint-parser", "^api/"),
+    home("yaml", "^oci/cdi/"),
     home("ws", "^cri/streaming/"),
     home("prom-client", "^cri/.*metrics[.]ts$|^cri/main[.]ts$|[.]test[.]ts$"),
   ],

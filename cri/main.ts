@@ -27,6 +27,7 @@ import type { Services } from "./services";
 import { groupNumber } from "./socket-group";
 import { StatePaths } from "./state-paths";
 import { CpuSampler } from "./stats/cpu-sampler";
+import { LoadAverages } from "./stats/load-averages";
 import { WritableLayers } from "./stats/writable-layers";
 import { Store } from "./store/store";
 import { streamServer } from "./streaming/serve-stream";
@@ -116,6 +117,7 @@ export async function startDaemon(config: Config): Promise<{ stop(): Promise<voi
     }),
     stats: {
       cpu: new CpuSampler(cgroups),
+      load: new LoadAverages(),
       writableLayers: new WritableLayers({
         measure: ({ id }) => images.snapshotUsage(id),
         mountpoint: config.root,

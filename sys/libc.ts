@@ -9,8 +9,12 @@ import { BerthError } from "../api/errors";
 const lib = koffi.load("libc.so.6");
 const raw = lib.func.bind(lib) as (prototype: string) => (...args: unknown[]) => number | bigint;
 
+/** Second names of the same numbers; Node's own errors have the first. */
+const errnoAliases = new Set(["EWOULDBLOCK", "EDEADLOCK", "EOPNOTSUPP"]);
 const errnoNames = new Map<number, string>(
-  Object.entries(koffi.os.errno).map(([name, value]) => [value as number, name]),
+  Object.entries(koffi.os.errno)
+    .filter(([name]) => !errnoAliases.has(name))
+    .map(([name, value]) => [value as number, name]),
 );
 
 /** A system call that failed; `code` is the errno's name, such as "ENOENT", as in Node's own errors. */
@@ -46,6 +50,12 @@ export function checkReturned(error: number, call: string, subject = ""): void {
 
 /** Declares a function of the C library. */
 export const declare = raw;
+
+/**
+ * Where a buffer's bytes lie, for structures that point to others. Only for 512 bytes and more, which V8 does not move,
+ * and only as long as the buffer is held.
+ */
+export const addressOf = (bytes: Buffer): bigint => BigInt(koffi.address(bytes));
 
 const syscallPrototypes = new Map<string, (...args: unknown[]) => number | bigint>();
 

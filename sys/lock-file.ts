@@ -17,7 +17,7 @@ export function takeLockFile(file: string): () => void {
   } catch (error) {
     const holder = fs.readFileSync(file, "utf8").trim();
     fs.closeSync(fd);
-    if (errnoOf(error) !== "EAGAIN" && errnoOf(error) !== "EWOULDBLOCK") throw error;
+    if (errnoOf(error) !== "EAGAIN") throw error;
     throw new BerthError("FailedPrecondition", `another berthd (process ${holder || "unknown"}) holds ${file}`, {
       hint: "stop it, or give this one a root and a state directory of its own",
     });

@@ -13,20 +13,29 @@ interface Mounted {
   config: ContainerConfig;
   /** The pod's own; absent for the host's. */
   userNamespace: UserNamespace | undefined;
+  /** The SELinux label of the files, where there is one. */
+  label: string | undefined;
 }
 
 const directoryOf = (services: Services, id: ContainerId) => path.join(services.paths.container(id), "image-volumes");
 
+export interface ImageVolume {
+  /** The tree on the host, sub-path applied. */
+  path: string;
+  /** By which the status tells what was mounted: with the registry's digest where there is one, else its ID. */
+  imageRef: string;
+}
+
 /**
- * Mounts the images that a container has as volumes, beside its bundle. Gives the tree of each by the index of its
- * mount, sub-path applied. Throws ImageVolumeMountFailed for a sub-path that is not there.
+ * Mounts the images that a container has as volumes, beside its bundle. Gives each by the index of its mount. Throws
+ * ImageVolumeMountFailed for a sub-path that is not there.
  */
 export async function mountImageVolumes(
   services: Services,
-  { id, config, userNamespace }: Mounted,
+  { id, config, userNamespace, label }: Mounted,
   undo: UndoStack,
-): Promise<Map<number, string>> {
-  const trees = new Map<number, string>();
+): Promise<Map<number, ImageVolume>> {
+  const volumes = new Map<number, ImageVolume>();
   for (const [index, mount] of config.mounts.entries()) {
     if (!mount.image?.image) continue;
     const record = services.images.status(mount.image.image);
@@ -34,10 +43,13 @@ export async function mountImageVolumes(
     const target = path.join(directoryOf(services, id), String(index));
     fs.mkdirSync(target, { recursive: true, mode: 0o711 });
     undo.push(`the image volume ${index}`, () => services.images.unmountImage(target));
-    services.images.mountImageReadOnly({ image: record.id, target, userNamespace });
-    trees.set(index, mount.imageSubPath ? subTree(target, mount.imageSubPath) : target);
+    services.images.mountImageReadOnly({ image: record.id, target, userNamespace, label });
+    volumes.set(index, {
+      path: mount.imageSubPath ? subTree(target, mount.imageSubPath) : target,
+      imageRef: record.digests[0] ?? record.id,
+    });
   }
-  return trees;
+  return volumes;
 }
 
 function subTree(root: string, subPath: string): string {

@@ -1,5 +1,5 @@
 import type { Init, MetricDescriptor } from "../../api/messages";
-import { cpuFamilies } from "./cpu-families";
+import { cpuFamilies, loadFamilies } from "./cpu-families";
 import { descriptorOf, type MetricFamily } from "./family";
 import { filesystemFamilies } from "./filesystem-families";
 import { memoryFamilies } from "./memory-families";
@@ -15,11 +15,15 @@ export const cgroupFamilies: MetricFamily<CgroupReading>[] = [...cpuFamilies, ..
 /** What is told of each container. */
 export const containerFamilies: MetricFamily<ContainerReading>[] = [
   ...cgroupFamilies,
+  ...loadFamilies,
   ...filesystemFamilies,
   ...processFamilies,
   ...specFamilies,
 ];
 
-/** cAdvisor's metrics, as far as containerd or CRI-O have them. */
+/**
+ * cAdvisor's metrics that the kubelet serves, and those of huge pages. Not among them are I/O time weighted by device,
+ * which no cgroup counts, and what the kubelet leaves out: counts of sockets by protocol, NUMA pages, perf events.
+ */
 export const metricDescriptors = (): Init<MetricDescriptor>[] =>
   [...containerFamilies, ...networkFamilies].map(descriptorOf);

@@ -40,6 +40,7 @@ import { streamPodSandboxMetrics } from "./stream-pod-sandbox-metrics";
 import { streamPodSandboxStats } from "./stream-pod-sandbox-stats";
 import { streamPodSandboxes } from "./stream-pod-sandboxes";
 import { updateContainerResources } from "./update-container-resources";
+import { updatePodSandboxResources } from "./update-pod-sandbox-resources";
 import { updateRuntimeConfig } from "./update-runtime-config";
 import { versionRpc } from "./version";
 
@@ -62,6 +63,7 @@ export function runtimeService(services: Services): Handlers<"RuntimeService"> {
     ContainerStatus: (request) => containerStatus(services, request),
     ListContainers: (request) => listContainers(services, request),
     UpdateContainerResources: (request) => updateContainerResources(services, request),
+    UpdatePodSandboxResources: (request) => updatePodSandboxResources(services, request),
     ReopenContainerLog: (request) => reopenContainerLog(services, request),
     ExecSync: (request, context) => execSync(services, request, context),
     Exec: (request) => exec(services, request),

@@ -1,6 +1,6 @@
 import type net from "node:net";
 import { pipeline, type Writable } from "node:stream";
-import { type ExecStream, startExec } from "../../oci/runtime/exec-stream";
+import { type OpenedStreams, startExec } from "../../oci/runtime/exec-stream";
 import { execProcess } from "../container/exec-process";
 import type { Services } from "../services";
 import type { RemoteStreams } from "./remote-streams";
@@ -29,21 +29,22 @@ export async function runExecSession(
     stderr,
     scratchDirectory: services.paths.container(container.id),
   });
+  let opened: OpenedStreams = {};
   const letGo = () => {
     exec.hangUp();
-    for (const stream of [exec.stdin, exec.stdout, exec.stderr]) stream?.destroy();
+    for (const stream of Object.values(opened)) stream?.destroy();
   };
   if (streams.gone.aborted) letGo();
   streams.gone.addEventListener("abort", letGo, { once: true });
   if (streams.resize) readTerminalSizes(streams.resize, (size) => exec.resize(size));
-  carryInput(exec, streams);
-  const outputs = [carryOutput(exec.stdout, streams.stdout), carryOutput(exec.stderr, streams.stderr)];
   try {
+    opened = await exec.opened;
+    if (streams.gone.aborted) letGo();
+    carryInput(opened, streams);
+    const outputs = [carryOutput(opened.stdout, streams.stdout), carryOutput(opened.stderr, streams.stderr)];
     const exit = await exec.exited;
     for (const output of outputs) output.commandHasEnded();
     await Promise.all(outputs.map(({ done }) => done));
-    const late = exit.late();
-    if (late.length > 0) streams.stdout?.write(late);
     return exit;
   } finally {
     letGo();
@@ -51,7 +52,7 @@ export async function runExecSession(
   }
 }
 
-function carryInput(exec: ExecStream, streams: RemoteStreams): void {
+function carryInput(exec: OpenedStreams, streams: RemoteStreams): void {
   if (!streams.stdin || !exec.stdin) return;
   if (exec.stdin !== exec.stdout) {
     // a command that reads no more must not fail the session

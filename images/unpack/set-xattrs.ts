@@ -20,7 +20,7 @@ export function setXattrs(path: PathArgument, xattrs: ReadonlyMap<string, Buffer
     } catch (error) {
       const errno = errnoOf(error);
       // user.* on links and devices is EPERM
-      const refused = errno === "EOPNOTSUPP" || errno === "ENOTSUP" || (errno === "EPERM" && name.startsWith("user."));
+      const refused = errno === "ENOTSUP" || (errno === "EPERM" && name.startsWith("user."));
       if (!refused || name === "security.capability") throw error;
     }
   }

@@ -2,11 +2,12 @@ import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import type net from "node:net";
 import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { BerthError } from "../../api/errors";
+import { ConsoleSocket } from "../../sys/console-socket";
 import { pipeToChild } from "../../sys/pipe-to-child";
 import { type Child, killGroup, pipeFromChild, spawnProcess } from "../../sys/spawn";
-import { resizeHeldTerminal } from "../../sys/held-terminal";
-import { openTerminal, type TerminalSize } from "../../sys/terminal";
+import { adoptTerminal, openTerminal, type Terminal, type TerminalSize } from "../../sys/terminal";
 import { encodeSpec } from "../runtime-spec";
 import type { OciRuntime } from "./oci-runtime";
 import { runtimeMessage } from "./runtime-message";
@@ -23,34 +24,43 @@ export interface ExecStreamRequest {
   scratchDirectory: string;
 }
 
-/** How often, and for how long, a terminal is looked for that the runtime has yet to make. */
-const resizeRetryMs = 25;
-const resizeTries = 400;
-
-export interface ExecExit {
-  exitCode: number;
-  /** To be asked once stdout has closed: what was printed on a terminal and did not come over it. */
-  late(): Buffer;
-}
+/** How often a runtime is asked for the terminal that it makes. */
+const terminalPollMs = 2;
 
 /** A command that runs in a container, with its streams. */
 export interface ExecStream {
-  stdin: net.Socket | undefined;
-  stdout: net.Socket | undefined;
-  stderr: net.Socket | undefined;
+  /** Without a terminal at once; with one when the runtime has made it, and empty where it ends without. */
+  opened: Promise<OpenedStreams>;
   /** Rejects where the command never came to run: NotFound where there is none of that name. */
-  exited: Promise<ExecExit>;
+  exited: Promise<{ exitCode: number }>;
   /** Does nothing without a terminal. */
   resize(size: TerminalSize): void;
   /** As when a terminal's line is cut: the kernel sends SIGHUP to what runs on it. Does nothing without a terminal. */
   hangUp(): void;
 }
 
+export interface OpenedStreams {
+  stdin?: net.Socket;
+  stdout?: net.Socket;
+  stderr?: net.Socket;
+}
+
+/** The streams on our side, and what the runtime is given for its own. */
+interface Plumbing {
+  args: string[];
+  fds: Record<number, number>;
+  /** Gives up waiting once the runtime has ended. */
+  open(runtime: Child): Promise<OpenedStreams>;
+  resize(size: TerminalSize, runtime: Child): void;
+  hangUp(runtime: Child): void;
+  /** Undoes it all, where the runtime can't be started. */
+  discard(): void;
+}
+
 /**
  * Runs a command in a running container by the runtime's `exec`, without a monitor. With pipes the command has them
- * itself. With a terminal the runtime carries bytes between the one it makes inside and one made here, as it would
- * for a person at a shell. (`--console-socket` would spare the copying, but runc takes it only with --detach, which
- * loses the exit code.)
+ * itself. A terminal is made by the runtime inside the container; crun hands over its controlling side, and runc carries
+ * bytes between it and one made here.
  */
 export function startExec(runtime: OciRuntime, request: ExecStreamRequest): ExecStream {
   const { options } = runtime;
@@ -59,7 +69,11 @@ export function startExec(runtime: OciRuntime, request: ExecStreamRequest): Exec
   const removeFiles = () => {
     for (const file of Object.values(files)) fs.rmSync(file, { force: true });
   };
-  const streams = request.process.terminal ? openTerminalStreams(request) : openPipes(request);
+  const plumbing = !request.process.terminal
+    ? pipes(request)
+    : options.features.handsOverTerminal
+      ? handedOverTerminal(request, `${base}.sock`)
+      : relayedTerminal(request);
   let child: Child;
   try {
     fs.writeFileSync(files.process, encodeSpec(request.process), { mode: 0o600 });
@@ -75,98 +89,124 @@ export function startExec(runtime: OciRuntime, request: ExecStreamRequest): Exec
         files.process,
         "--pid-file",
         files.pid,
+        ...plumbing.args,
         request.id,
       ],
       env: runtimeEnvironment(),
-      fds: streams.fds,
+      fds: plumbing.fds,
     });
   } catch (error) {
-    for (const stream of [streams.stdin, streams.stdout, streams.stderr]) stream?.destroy();
+    plumbing.discard();
     removeFiles();
     throw error;
   } finally {
-    for (const fd of new Set(Object.values(streams.fds))) fs.closeSync(fd);
+    for (const fd of new Set(Object.values(plumbing.fds))) fs.closeSync(fd);
   }
   let ended = false;
-  let wanted: TerminalSize | undefined;
-  let tries = 0;
-  // crun hands on no later size, and before it has made its terminal there is nothing to set
-  const applySize = () => {
-    if (ended || !wanted) return;
-    try {
-      if (!resizeHeldTerminal(child.pid, wanted) && tries++ < resizeTries) setTimeout(applySize, resizeRetryMs);
-    } catch {
-      // where we may not borrow from it (PTRACE_MODE_ATTACH, ptrace(2)): runc and newer crun look for themselves
-      process.kill(child.pid, "SIGWINCH");
-    }
-  };
   const exited = child.exited.then(({ code }) => {
     ended = true;
     try {
       if (code !== 0 && !fs.existsSync(files.pid)) throw failureToRun(files.log);
-      const logged = streams.terminal ? outputInLog(files.log) : Buffer.alloc(0);
-      return { exitCode: code, late: () => (streams.stdout?.bytesRead === 0 ? logged : Buffer.alloc(0)) };
+      return { exitCode: code };
     } finally {
       removeFiles();
     }
   });
+  exited.catch(() => {}); // who waits for `opened` first asks later
   return {
-    stdin: streams.stdin,
-    stdout: streams.stdout,
-    stderr: streams.stderr,
+    opened: plumbing.open(child),
     exited,
     resize(size) {
-      if (!streams.terminal || ended) return;
-      // what the runtime gives its own terminal at the start
-      streams.terminal.resize(size);
-      wanted = size;
-      applySize();
+      if (!ended) plumbing.resize(size, child);
     },
     hangUp() {
-      if (!streams.terminal || ended) return;
-      streams.terminal.stream.destroy();
-      // with the runtime goes the terminal inside, and only that makes the kernel tell the command
-      killGroup(child.pid);
+      if (!ended) plumbing.hangUp(child);
     },
   };
 }
 
-interface OpenStreams {
-  stdin?: net.Socket;
-  stdout?: net.Socket;
-  stderr?: net.Socket;
-  terminal?: ReturnType<typeof openTerminal>;
-  fds: Record<number, number>;
-}
-
-function openPipes({ stdin, stdout, stderr }: ExecStreamRequest): OpenStreams {
-  const pipes = {
+function pipes({ stdin, stdout, stderr }: ExecStreamRequest): Plumbing {
+  const made = {
     0: stdin ? pipeToChild() : undefined,
     1: stdout ? pipeFromChild() : undefined,
     2: stderr ? pipeFromChild() : undefined,
   };
-  const fds = Object.fromEntries(
-    Object.entries(pipes).flatMap(([number, pipe]) => (pipe ? [[number, pipe.child]] : [])),
-  );
-  return { stdin: pipes[0]?.stream, stdout: pipes[1]?.stream, stderr: pipes[2]?.stream, fds };
+  const streams = { stdin: made[0]?.stream, stdout: made[1]?.stream, stderr: made[2]?.stream };
+  return {
+    args: [],
+    fds: Object.fromEntries(Object.entries(made).flatMap(([number, pipe]) => (pipe ? [[number, pipe.child]] : []))),
+    open: async () => streams,
+    resize() {},
+    hangUp() {},
+    discard() {
+      for (const stream of Object.values(streams)) stream?.destroy();
+    },
+  };
 }
 
-function openTerminalStreams({ stdin }: ExecStreamRequest): OpenStreams {
-  const terminal = openTerminal();
-  const { child, stream } = terminal;
-  return { stdin: stdin ? stream : undefined, stdout: stream, terminal, fds: { 0: child, 1: child, 2: child } };
+function relayedTerminal({ stdin }: ExecStreamRequest): Plumbing {
+  const { child, stream, resize } = openTerminal();
+  return {
+    args: [],
+    fds: { 0: child, 1: child, 2: child },
+    open: async () => ({ stdin: stdin ? stream : undefined, stdout: stream }),
+    resize(size, runtime) {
+      // what the runtime gives its own terminal at the start, and when it is told later
+      resize(size);
+      process.kill(runtime.pid, "SIGWINCH");
+    },
+    hangUp(runtime) {
+      stream.destroy();
+      // with the runtime goes the terminal inside, and only that makes the kernel tell the command
+      killGroup(runtime.pid);
+    },
+    discard: () => stream.destroy(),
+  };
 }
 
-/**
- * crun writes to its log what a command has printed on a terminal that ended before crun was ready to carry: in pieces
- * of at most 255 bytes, a newline behind each.
- */
-function outputInLog(logFile: string): Buffer {
-  const log = fs.existsSync(logFile) ? fs.readFileSync(logFile) : Buffer.alloc(0);
-  const pieces: Buffer[] = [];
-  for (let start = 0; start < log.length; start += 256)
-    pieces.push(log.subarray(start, Math.min(start + 256, log.length) - 1));
-  return Buffer.concat(pieces);
+function handedOverTerminal({ stdin }: ExecStreamRequest, socketFile: string): Plumbing {
+  const socket = new ConsoleSocket(socketFile);
+  let terminal: Terminal | undefined;
+  let size: TerminalSize | undefined;
+  return {
+    args: ["--console-socket", socketFile],
+    fds: {},
+    async open(runtime) {
+      try {
+        terminal = await awaitTerminal(socket, runtime);
+      } finally {
+        socket.close();
+      }
+      if (!terminal) return {};
+      if (size) terminal.resize(size);
+      return { stdin: stdin ? terminal.stream : undefined, stdout: terminal.stream };
+    },
+    resize(wanted) {
+      size = wanted;
+      terminal?.resize(wanted);
+    },
+    hangUp(runtime) {
+      if (terminal) terminal.stream.destroy();
+      else killGroup(runtime.pid);
+    },
+    discard: () => socket.close(),
+  };
+}
+
+/** Undefined where the runtime ends without having made a terminal. */
+async function awaitTerminal(socket: ConsoleSocket, runtime: Child): Promise<Terminal | undefined> {
+  let ended = false;
+  runtime.exited.then(() => {
+    ended = true;
+  });
+  for (;;) {
+    // what came before its end is found after it
+    const last = ended;
+    const fd = socket.take();
+    if (fd !== undefined) return adoptTerminal(fd);
+    if (last) return undefined;
+    await sleep(terminalPollMs);
+  }
 }
 
 function failureToRun(logFile: string): BerthError {

@@ -6,6 +6,15 @@ export interface RuntimeFeatures {
   version: string;
   recursiveReadOnlyMounts: boolean;
   idMappedMounts: boolean;
+  /**
+   * Whether `exec` hands over its terminal (`--console-socket`) and still waits for the command. runc does so only with
+   * --detach, which loses the exit code.
+   */
+  handsOverTerminal: boolean;
+  /** Intel's resctrl, for CDI files that ask for it. */
+  intelRdt: boolean;
+  /** Network interfaces of the host that move into a container, likewise. */
+  netDevices: boolean;
 }
 
 /**
@@ -18,21 +27,32 @@ export async function readFeatures(file: string): Promise<RuntimeFeatures> {
     runProcess({ file, args: ["--version"], env, timeoutMs: 10_000 }),
   ]);
   const [, name = "", number = ""] = /^(crun|runc)\s+(?:version\s+)?(\S+)/m.exec(version.stdout) ?? [];
+  const handsOverTerminal = name === "crun";
   if (features.code === 0) {
     const said = JSON.parse(features.stdout) as {
       mountOptions?: string[];
-      linux?: { mountExtensions?: { idmap?: { enabled?: boolean } } };
+      linux?: {
+        mountExtensions?: { idmap?: { enabled?: boolean } };
+        intelRdt?: { enabled?: boolean };
+        netDevices?: { enabled?: boolean };
+      };
     };
     return {
       version: number,
+      handsOverTerminal,
       recursiveReadOnlyMounts: said.mountOptions?.includes("rro") ?? false,
       idMappedMounts: said.linux?.mountExtensions?.idmap?.enabled ?? false,
+      intelRdt: said.linux?.intelRdt?.enabled ?? false,
+      netDevices: said.linux?.netDevices?.enabled ?? false,
     };
   }
   return {
     version: number,
+    handsOverTerminal,
     recursiveReadOnlyMounts: name === "crun" && isAtLeast(number, 1, 4),
     idMappedMounts: false,
+    intelRdt: false,
+    netDevices: false,
   };
 }
 

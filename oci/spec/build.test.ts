@@ -110,6 +110,22 @@ describe("buildSpec()", () => {
     expect(built.user).toMatchObject({ uid: 7, gid: 0, additionalGids: [0] });
     expect(built.warnings).toEqual([expect.stringContaining("CAP_KILL")]);
   });
+
+  test("passes on SELinux labels, and says nothing of them without", async () => {
+    const selinux = { process: "system_u:system_r:container_t:s0", mount: "system_u:object_r:container_file_t:s0" };
+    const { process, linux } = await build({}, { selinux });
+    expect([process.selinuxLabel, linux.mountLabel]).toEqual([selinux.process, selinux.mount]);
+    const plain = await build();
+    expect(plain.process).not.toHaveProperty("selinuxLabel");
+    expect(plain.linux).not.toHaveProperty("mountLabel");
+  });
+
+  test("keeps the host's devices from a privileged container whose handler says so", async () => {
+    const over = { ...sandbox({ privileged: true }), privilegedWithoutHostDevices: true };
+    const { linux } = await build(context({ privileged: true }), over);
+    expect(linux.devices).toEqual([]);
+    expect(linux.resources.devices).toEqual([{ allow: false, access: "rwm" }]);
+  });
 });
 
 describe("oomScoreAdj()", () => {

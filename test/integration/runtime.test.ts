@@ -2,15 +2,18 @@ import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { reopenLog } from "../../oci/runtime/conmon";
 import { RuntimeHandlers } from "../../oci/runtime/handlers";
 import { runHolder } from "../../oci/runtime/holder";
+import { startExec } from "../../oci/runtime/exec-stream";
 import type { OciRuntime } from "../../oci/runtime/oci-runtime";
 import { Cgroups, cgroupsOf } from "../../sys/cgroups";
 import { HostMounts } from "../../sys/mounts";
 import { HostNamespaces } from "../../sys/namespaces";
 import { identify, isAlive } from "../../sys/process-identity";
+import { readAll } from "../../sys/spawn";
 import { temporaryDirectory, uniqueId } from "../support/unique";
 
 /** The OCI runtimes under conmon, and pinned namespaces, on the real kernel. */
@@ -28,7 +31,7 @@ beforeAll(async () => {
   const rootfs = path.join(base, "rootfs");
   for (const directory of ["bin", "proc", "dev"]) fs.mkdirSync(path.join(rootfs, directory), { recursive: true });
   fs.copyFileSync("/bin/busybox", path.join(rootfs, "bin/busybox"));
-  for (const applet of ["sh", "cat", "true", "sleep", "yes", "ps"])
+  for (const applet of ["sh", "cat", "true", "sleep", "yes", "ps", "echo", "stty"])
     fs.symlinkSync("busybox", path.join(rootfs, "bin", applet));
   handlers = await RuntimeHandlers.open(
     {
@@ -67,7 +70,11 @@ async function withContainer(runtime: OciRuntime, args: string[], use: (made: Ma
     ociVersion: "1.0.2",
     root: { path: rootfs },
     process: { user: { uid: 0, gid: 0 }, args, env: ["PATH=/bin"], cwd: "/" },
-    mounts: [{ destination: "/proc", type: "proc", source: "proc" }],
+    mounts: [
+      { destination: "/proc", type: "proc", source: "proc" },
+      { destination: "/dev", type: "tmpfs", source: "tmpfs" },
+      { destination: "/dev/pts", type: "devpts", source: "devpts", options: ["newinstance", "ptmxmode=0666"] },
+    ],
     linux: {
       cgroupsPath: `${parent}/${id}`,
       namespaces: [{ type: "pid" }, { type: "mount" }, { type: "network" }, { type: "ipc" }],
@@ -126,6 +133,71 @@ describe.each(["crun", "runc"])("%s", (name) => {
       });
       const { stdout } = await exec(["ps"]);
       expect(stdout.toString()).not.toContain("1234");
+      expect(fs.readdirSync(bundle).filter((file) => file.startsWith("exec-"))).toEqual([]);
+    });
+  });
+
+  test("startExec() has all that a command prints on a terminal, however short its life", async () => {
+    await withContainer(runtime(), ["sleep", "1000"], async ({ id, bundle }) => {
+      await runtime().start(id);
+      const once = async () => {
+        const process = {
+          terminal: true,
+          user: { uid: 0, gid: 0 },
+          args: ["echo", "-n", "all of it"],
+          env: ["PATH=/bin"],
+          cwd: "/",
+        };
+        const exec = startExec(runtime(), {
+          id,
+          process,
+          stdin: true,
+          stdout: true,
+          stderr: false,
+          scratchDirectory: bundle,
+        });
+        const { stdout } = await exec.opened;
+        const text = readAll(stdout!, 1 << 10);
+        expect(await exec.exited).toEqual({ exitCode: 0 });
+        return text;
+      };
+      // many at once: the machine's load is what brings ends and outputs together
+      for (let round = 0; round < 5; round++) {
+        const texts = await Promise.all(Array.from({ length: 12 }, once));
+        expect(texts).toEqual(texts.map(() => "all of it"));
+      }
+      expect(fs.readdirSync(bundle).filter((file) => file.startsWith("exec-"))).toEqual([]);
+    });
+  });
+
+  test("startExec() on a terminal knows its size, and rejects for a command that is not there", async () => {
+    await withContainer(runtime(), ["sleep", "1000"], async ({ id, bundle }) => {
+      await runtime().start(id);
+      const start = (args: string[]) => {
+        const process = { terminal: true, user: { uid: 0, gid: 0 }, args, env: ["PATH=/bin"], cwd: "/" };
+        return startExec(runtime(), {
+          id,
+          process,
+          stdin: true,
+          stdout: true,
+          stderr: false,
+          scratchDirectory: bundle,
+        });
+      };
+      const exec = start(["sh", "-c", "read line; stty size; echo $line"]);
+      const { stdin, stdout } = await exec.opened;
+      const text = readAll(stdout!, 1 << 10);
+      exec.resize({ rows: 41, columns: 123 });
+      await sleep(200);
+      stdin!.write("typed\n");
+      await exec.exited;
+      expect(await text).toMatch(/41 123\r\ntyped/);
+
+      const failed = start(["/no/such/command"]);
+      const opened = await failed.opened;
+      opened.stdout?.resume().on("error", () => {});
+      await expect(failed.exited).rejects.toMatchObject({ code: "NotFound" });
+      opened.stdout?.destroy();
       expect(fs.readdirSync(bundle).filter((file) => file.startsWith("exec-"))).toEqual([]);
     });
   });
