@@ -59,8 +59,8 @@ function subTree(root: string, subPath: string): string {
 }
 
 /** Undoes mountImageVolumes(); nothing where that is undone. */
-export function releaseImageVolumes(services: Services, id: ContainerId, config: ContainerConfig): void {
-  for (const [index, mount] of config.mounts.entries()) {
-    if (mount.image?.image) services.images.unmountImage(path.join(directoryOf(services, id), String(index)));
-  }
+export function releaseImageVolumes(services: Services, id: ContainerId): void {
+  const directory = directoryOf(services, id);
+  if (!fs.existsSync(directory)) return;
+  for (const name of fs.readdirSync(directory)) services.images.unmountImage(path.join(directory, name));
 }

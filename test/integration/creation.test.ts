@@ -2,7 +2,12 @@ import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
-import { type ContainerEventResponse, ContainerEventType, NamespaceMode } from "../../api/messages";
+import {
+  type ContainerEventResponse,
+  ContainerEventType,
+  type ImageFsInfoResponse,
+  NamespaceMode,
+} from "../../api/messages";
 import { Client } from "../../cri/client/client";
 import { type TestDaemon, testDaemon } from "../support/daemon";
 import { busyboxImage } from "../support/images";
@@ -17,6 +22,7 @@ let daemon: TestDaemon;
 let client: Client;
 let image = "";
 let directory = "";
+let usageAtFirst: ImageFsInfoResponse;
 
 /** A network plugin that waits for as long as `hold` is there, fails where `fail` is, and writes to `calls`. */
 const gate = (at: string) => `#!/bin/sh
@@ -36,6 +42,14 @@ case " $* " in
 esac
 `;
 
+/** A runtime that waits for as long as `hold` is there before it makes a container. */
+const heldRuntime = (at: string) => `#!/bin/sh
+case " $* " in
+*" create "*) while [ -e ${at}/hold ]; do touch ${at}/held; sleep 0.02; done ;;
+esac
+exec runc "$@"
+`;
+
 const at = (name: string) => path.join(directory, name);
 
 beforeAll(async () => {
@@ -44,12 +58,15 @@ beforeAll(async () => {
   directory = temporaryDirectory();
   fs.writeFileSync(at("gate"), gate(directory), { mode: 0o755 });
   fs.writeFileSync(at("failing-runc"), failingRuntime, { mode: 0o755 });
+  fs.writeFileSync(at("held-runc"), heldRuntime(directory), { mode: 0o755 });
   const cni = { bin_dirs: [directory, "/usr/lib/cni"] };
-  const runtime = { handlers: { failing: { path: at("failing-runc") } } };
+  const runtime = { handlers: { failing: { path: at("failing-runc") }, held: { path: at("held-runc") } } };
   daemon = testDaemon({ registry: registry.url, options: { cni, runtime } });
   configure({ plugins: (plugins) => [...plugins, { type: "gate" }] });
   await daemon.start();
   client = new Client(daemon.socket);
+  usageAtFirst = await client.image("ImageFsInfo", {});
+  await client.image("PullImage", { image: { image } });
 }, 60_000);
 
 afterEach(async () => {
@@ -65,11 +82,12 @@ afterAll(async () => {
   if (directory) fs.rmSync(directory, { recursive: true });
 }, 60_000);
 
-const { podConfig, runPod, createContainer, runContainer, podStatusOf, inside, removePods } = podCalls(() => ({
-  client,
-  daemon,
-  image,
-}));
+const { podConfig, containerConfig, create, runPod, createContainer, runContainer, podStatusOf, inside, removePods } =
+  podCalls(() => ({
+    client,
+    daemon,
+    image,
+  }));
 
 interface NetworkChange {
   name?: string;
@@ -110,11 +128,9 @@ function followEvents() {
   return { seen, stop };
 }
 
-test("ImageFsInfo() answers on a node that has no image yet", async () => {
-  const { imageFilesystems, containerFilesystems } = await client.image("ImageFsInfo", {});
-  expect(imageFilesystems).toHaveLength(1);
-  expect(containerFilesystems).toHaveLength(1);
-  await client.image("PullImage", { image: { image } });
+test("ImageFsInfo() answers on a node that has no image yet", () => {
+  expect(usageAtFirst.imageFilesystems).toHaveLength(1);
+  expect(usageAtFirst.containerFilesystems).toHaveLength(1);
 });
 
 describe("a pod", () => {
@@ -200,6 +216,24 @@ test("a pod whose network namespace is gone is stopped by a DEL with none", asyn
   await client.runtime("StopPodSandbox", { podSandboxId });
   expect(fs.readFileSync(at("calls"), "utf8")).toBe(`ADD ${netns}\nDEL \n`);
   expect(daemon.allocatedAddresses()).toEqual([]);
+});
+
+test("a container whose making a crash cut off is gone after the start, with all its mounts, and a retry makes it", async () => {
+  const podSandboxId = await runPod({}, "held");
+  const mounts = [{ containerPath: "/image", image: { image }, readonly: true }];
+  const config = containerConfig({ mounts });
+  fs.writeFileSync(at("hold"), "");
+  const making = create(podSandboxId, config).catch((error) => error.code);
+  expect(await isHeld()).toBe(true);
+  await daemon.kill();
+  expect(await making).toBe("Unavailable");
+  await daemon.start();
+  fs.rmSync(at("hold"));
+  expect(await containers()).toEqual([]);
+  expect(fs.readFileSync("/proc/self/mountinfo", "utf8")).not.toContain(`${daemon.state}/containers/`);
+  expect(fs.readdirSync(path.join(daemon.state, "containers"))).toEqual([]);
+  const id = await create(podSandboxId, config);
+  expect(await containers()).toEqual([id]);
 });
 
 test("a container whose hook fails leaves nothing and tells nothing", async () => {

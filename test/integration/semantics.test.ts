@@ -106,9 +106,11 @@ describe("the node", () => {
   test("a verbose Status() has the state directory in JSON, and RuntimeConfig() the driver in force", async () => {
     const { info } = await client.runtime("Status", { verbose: true });
     expect(JSON.parse(info["config"]!).stateDir).toBe(daemon.state);
-    const { linux } = await client.runtime("RuntimeConfig", {});
+    const driver = async () => (await client.runtime("RuntimeConfig", {})).linux!.cgroupDriver;
     const systemd = JSON.parse(info["runtime"]!).cgroupDriver === "systemd";
-    expect(linux!.cgroupDriver).toBe(systemd ? CgroupDriver.SYSTEMD : CgroupDriver.CGROUPFS);
+    expect(await driver()).toBe(systemd ? CgroupDriver.SYSTEMD : CgroupDriver.CGROUPFS);
+    await runContainer(await runPod());
+    expect(await driver()).toBe(systemd ? CgroupDriver.SYSTEMD : CgroupDriver.CGROUPFS);
   });
 });
 

@@ -204,22 +204,6 @@ describe.each(runtimes)("buildSpec() under %s", (runtime) => {
     execFileSync("umount", [path.join(shared, "mnt")]);
   });
 
-  test("makes a mount read-only with what is mounted in it only where that is asked for", async () => {
-    const host = path.join(base, "recursive", runtime);
-    fs.mkdirSync(path.join(host, "sub"), { recursive: true });
-    execFileSync("mount", ["-t", "tmpfs", "tmpfs", path.join(host, "sub")]);
-    const features = { ...specInput(rootfs, {}).features, recursiveReadOnlyMounts: true };
-    const mount = { hostPath: host, readonly: true };
-    const mounts = [
-      { ...mount, containerPath: "/ro" },
-      { ...mount, containerPath: "/rro", recursiveReadOnly: true },
-    ];
-    const script = "for d in /rro /rro/sub /ro /ro/sub; do mkdir $d/x 2>/dev/null && echo $d; done; test -d /rro/sub/x";
-    const { output, status } = await run(runtime, script, { ...context({}), mounts }, { features });
-    execFileSync("umount", [path.join(host, "sub")]);
-    expect([output, status]).toEqual(["/ro/sub", 0]);
-  });
-
   test("lets a program gain privileges unless it must not", async () => {
     const script = "grep NoNewPrivs /proc/self/status";
     expect((await run(runtime, script, context({}))).output).toBe("NoNewPrivs:\t0");
