@@ -9,32 +9,6 @@ export interface CgroupDeviceIo {
   writtenBytes: bigint;
   reads: bigint;
   writes: bigint;
-  /** By the BFQ scheduler, where the kernel is built to keep them (version 1, CONFIG_BFQ_CGROUP_DEBUG). */
-  bfq?: BfqIo;
-  /** By the controller that shares devices by their cost (version 2, iocost), where it is on. */
-  cost?: IoCost;
-}
-
-export interface BfqIo {
-  readsMerged: bigint;
-  writesMerged: bigint;
-  /** Of 512 bytes. */
-  sectorsRead: bigint;
-  sectorsWritten: bigint;
-  readNs: bigint;
-  writeNs: bigint;
-  /** Of reads, writes and all else. */
-  serviceNs: bigint;
-  /** Requests under way. */
-  queued: bigint;
-}
-
-/** µs of the device's time. */
-export interface IoCost {
-  usageUs: bigint;
-  waitUs: bigint;
-  indebtUs: bigint;
-  indelayUs: bigint;
 }
 
 /** A cgroup's block I/O and that of those in it (blkio-controller.rst; cgroup-v2.rst, io.stat); empty where none. */
@@ -44,47 +18,20 @@ export function readCgroupIo(cgroups: Cgroups, paths: CgroupPaths): CgroupDevice
 
 function readV1(directory: string | undefined): CgroupDeviceIo[] {
   const devices = new Map<string, CgroupDeviceIo>();
-  /** Lines "8:0 Read 100"; those of a file without operations are all for "Total". */
-  const read = (file: string, take: (io: CgroupDeviceIo, operation: string, count: bigint) => void) => {
+  const add = (file: string, readKey: "readBytes" | "reads", writeKey: "writtenBytes" | "writes") => {
     for (const line of (readCgroupFile(directory, file) ?? "").split("\n")) {
-      const found = /^(\d+:\d+)(?: (\w+))? (\d+)$/.exec(line);
-      if (!found) continue;
-      const [, device = "", operation = "Total", count = ""] = found;
+      const [device = "", operation, count = ""] = line.split(" ");
+      if (!/^\d+:\d+$/.test(device) || !/^\d+$/.test(count)) continue;
       const io = devices.get(device) ?? noIo(device);
       devices.set(device, io);
-      take(io, operation, BigInt(count));
+      if (operation === "Read") io[readKey] = BigInt(count);
+      else if (operation === "Write") io[writeKey] = BigInt(count);
     }
   };
-  read("blkio.throttle.io_service_bytes_recursive", (io, operation, count) => {
-    if (operation === "Read") io.readBytes = count;
-    else if (operation === "Write") io.writtenBytes = count;
-  });
-  read("blkio.throttle.io_serviced_recursive", (io, operation, count) => {
-    if (operation === "Read") io.reads = count;
-    else if (operation === "Write") io.writes = count;
-  });
-  for (const [file, fields] of bfqFiles) {
-    read(`blkio.bfq.${file}_recursive`, (io, operation, count) => {
-      const field = fields[operation];
-      if (!field) return;
-      io.bfq ??= noBfq();
-      io.bfq[field] = count;
-    });
-  }
+  add("blkio.throttle.io_service_bytes_recursive", "readBytes", "writtenBytes");
+  add("blkio.throttle.io_serviced_recursive", "reads", "writes");
   return [...devices.values()];
 }
-
-const bfqFiles: [file: string, fields: Record<string, keyof BfqIo>][] = [
-  ["io_merged", { Read: "readsMerged", Write: "writesMerged" }],
-  ["sectors", { Read: "sectorsRead", Write: "sectorsWritten" }],
-  ["io_service_time", { Read: "readNs", Write: "writeNs", Total: "serviceNs" }],
-  ["io_queued", { Total: "queued" }],
-];
-
-const noBfq = (): BfqIo => ({
-  ...{ readsMerged: 0n, writesMerged: 0n, sectorsRead: 0n, sectorsWritten: 0n },
-  ...{ readNs: 0n, writeNs: 0n, serviceNs: 0n, queued: 0n },
-});
 
 function readV2(directory: string | undefined): CgroupDeviceIo[] {
   return (readCgroupFile(directory, "io.stat") ?? "")
@@ -100,14 +47,6 @@ function readV2(directory: string | undefined): CgroupDeviceIo[] {
         writtenBytes: of("wbytes"),
         reads: of("rios"),
         writes: of("wios"),
-        ...(counts.has("cost.usage") && {
-          cost: {
-            usageUs: of("cost.usage"),
-            waitUs: of("cost.wait"),
-            indebtUs: of("cost.indebt"),
-            indelayUs: of("cost.indelay"),
-          },
-        }),
       };
     });
 }

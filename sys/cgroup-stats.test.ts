@@ -92,18 +92,6 @@ describe("version 1", () => {
     ]);
   });
 
-  test("the BFQ scheduler's counts are by device too, where they are kept", () => {
-    tree = cgroupTree("v1");
-    tree.write("blkio", "blkio.bfq.io_merged_recursive", "8:0 Read 1\n8:0 Write 2\nTotal 3\n");
-    tree.write("blkio", "blkio.bfq.sectors_recursive", "8:0 Read 3\n8:0 Write 4\n8:0 Total 7\nTotal 7\n");
-    tree.write("blkio", "blkio.bfq.io_service_time_recursive", "8:0 Read 5\n8:0 Write 6\n8:0 Total 11\nTotal 11\n");
-    tree.write("blkio", "blkio.bfq.io_queued_recursive", "8:0 Read 9\n8:0 Total 10\nTotal 10\n");
-    expect(readCgroupIo(tree.cgroups, tree.paths)[0]!.bfq).toEqual({
-      ...{ readsMerged: 1n, writesMerged: 2n, sectorsRead: 3n, sectorsWritten: 4n },
-      ...{ readNs: 5n, writeNs: 6n, serviceNs: 11n, queued: 10n },
-    });
-  });
-
   test("tasks are counted below too, and huge pages by size", () => {
     tree = cgroupTree("v1");
     tree.write("pids", "cgroup.procs", "10\n11\n");
@@ -188,21 +176,14 @@ describe("version 2", () => {
 
   test("I/O, tasks and huge pages", () => {
     tree = cgroupTree("v2");
-    tree.write(
-      "",
-      "io.stat",
-      "8:0 rbytes=100 wbytes=200 rios=1 wios=2 dbytes=0 dios=0 cost.usage=7 cost.wait=8\n7:0 \n",
-    );
+    tree.write("", "io.stat", "8:0 rbytes=100 wbytes=200 rios=1 wios=2 dbytes=0 dios=0\n7:0 \n");
     tree.write("", "cgroup.procs", "10\n");
     tree.write("", "pids.current", "3\n");
     tree.write("", "pids.max", "100\n");
     tree.write("", "hugetlb.1GB.current", "0\n");
     tree.write("", "hugetlb.1GB.events", "max 3\n");
     expect(readCgroupIo(tree.cgroups, tree.paths)).toEqual([
-      {
-        ...{ major: 8, minor: 0, readBytes: 100n, writtenBytes: 200n, reads: 1n, writes: 2n },
-        cost: { usageUs: 7n, waitUs: 8n, indebtUs: 0n, indelayUs: 0n },
-      },
+      { major: 8, minor: 0, readBytes: 100n, writtenBytes: 200n, reads: 1n, writes: 2n },
       { major: 7, minor: 0, readBytes: 0n, writtenBytes: 0n, reads: 0n, writes: 0n },
     ]);
     expect(readCgroupTasks(tree.cgroups, tree.paths)).toEqual({ pids: [10], threads: 3n, threadsMax: 100n });

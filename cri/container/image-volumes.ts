@@ -22,7 +22,7 @@ const directoryOf = (services: Services, id: ContainerId) => path.join(services.
 export interface ImageVolume {
   /** The tree on the host, sub-path applied. */
   path: string;
-  /** By which the status tells what was mounted: with the registry's digest where there is one, else its ID. */
+  /** By which the status tells what was mounted: the image's ID, as PullImage gives it (critest compares them). */
   imageRef: string;
 }
 
@@ -46,7 +46,7 @@ export async function mountImageVolumes(
     services.images.mountImageReadOnly({ image: record.id, target, userNamespace, label });
     volumes.set(index, {
       path: mount.imageSubPath ? subTree(target, mount.imageSubPath) : target,
-      imageRef: record.digests[0] ?? record.id,
+      imageRef: record.id,
     });
   }
   return volumes;

@@ -50,16 +50,7 @@ const reading: ContainerReading = {
     memory: { some: stall, full: stall },
     io: { some: stall, full: stall },
   },
-  io: [
-    {
-      ...{ device: "/dev/sda", major: 8, minor: 0, readBytes: 1n, writtenBytes: 2n, reads: 3n, writes: 4n },
-      bfq: {
-        ...{ readsMerged: 1n, writesMerged: 2n, sectorsRead: 3n, sectorsWritten: 4n, queued: 5n },
-        ...{ readNs: 1_900_000_000n, writeNs: 2_000_000_000n, serviceNs: 3_900_000_000n },
-      },
-      cost: { usageUs: 1_900_000n, waitUs: 2_000_000n, indebtUs: 3_000_000n, indelayUs: 4_000_000n },
-    },
-  ],
+  io: [{ device: "/dev/sda", major: 8, minor: 0, readBytes: 1n, writtenBytes: 2n, reads: 3n, writes: 4n }],
   filesystem: { device: "/dev/sda", limitBytes: 10n, inodesTotal: 11n, inodesFree: 12n, usageBytes: 13n },
   tasks: { pids: [1, 2], threads: 5n, threadsMax: undefined },
   states: { sleeping: 4, running: 1, stopped: 0, uninterruptible: 2 },
@@ -95,7 +86,7 @@ const metrics = [
 const values = (name: string) => metrics.filter((each) => each.name === name).map(({ value }) => value!.value);
 
 test("descriptors have a help, labels and a name of their own, and every one has a metric", () => {
-  const descriptors = metricDescriptors();
+  const descriptors = metricDescriptors("v2");
   const names = descriptors.map(({ name }) => name!);
   expect(new Set(names).size).toBe(names.length);
   for (const { help, labelKeys } of descriptors) {
@@ -107,13 +98,25 @@ test("descriptors have a help, labels and a name of their own, and every one has
 });
 
 test("every metric has as many label values as its descriptor has keys", () => {
-  const keys = new Map(metricDescriptors().map(({ name, labelKeys }) => [name, labelKeys!.length]));
+  const keys = new Map(metricDescriptors("v2").map(({ name, labelKeys }) => [name, labelKeys!.length]));
   for (const { name, labelValues } of metrics) expect([name, labelValues!.length]).toEqual([name, keys.get(name)]);
 });
 
 test("what containerd, CRI-O or the kubelet's cAdvisor tell is told", () => {
-  const names = metricDescriptors().map(({ name }) => name);
+  const names = metricDescriptors("v2").map(({ name }) => name);
   expect(names).toEqual(expect.arrayContaining([...peers, ...cadvisor]));
+});
+
+test("what only cgroup version 2 counts has no descriptor without it", () => {
+  const names = (version: "v1" | "hybrid" | "v2") => metricDescriptors(version).map(({ name }) => name);
+  const counted = names("v1");
+  expect(names("hybrid")).toEqual(counted);
+  expect(names("v2").filter((name) => !counted.includes(name))).toEqual([
+    "container_memory_events_high_total",
+    "container_memory_events_max_total",
+    "container_memory_pgscan_total",
+    "container_memory_pgsteal_total",
+  ]);
 });
 
 test("times are whole seconds, rounded down; counts are the reading's", () => {
@@ -126,8 +129,6 @@ test("times are whole seconds, rounded down; counts are the reading's", () => {
   expect(values("container_threads_max")).toEqual([0n]);
   expect(values("container_spec_cpu_period")).toEqual([100_000n]);
   expect(values("container_spec_memory_swap_limit_bytes")).toEqual([0n]);
-  expect(values("container_fs_io_time_seconds_total")).toEqual([3n]);
-  expect(values("container_fs_io_cost_usage_seconds_total")).toEqual([1n]);
   expect(values("container_tasks_state")).toEqual([4n, 1n, 0n, 2n]);
   expect(values("container_cpu_load_average_10s")).toEqual([1500n]);
   expect(values("container_start_time_seconds")).toEqual([1_700_000_000n]);
@@ -164,11 +165,8 @@ threads_max ulimits_soft`
 
 /** What cAdvisor's metrics/prometheus.go has beyond them for the kinds of metrics that the kubelet chooses. */
 const cadvisor = `cpu_cfs_burst_periods_total cpu_cfs_burst_seconds_total cpu_load_average_10s cpu_load_d_average_10s
-creation_time_seconds fs_io_cost_indebt_seconds_total fs_io_cost_indelay_seconds_total fs_io_cost_usage_seconds_total
-fs_io_cost_wait_seconds_total fs_io_current fs_io_time_seconds_total fs_read_seconds_total fs_reads_merged_total
-fs_sector_reads_total fs_sector_writes_total fs_write_seconds_total fs_writes_merged_total hugetlb_failcnt
-memory_events_high_total memory_events_max_total memory_file_dirty_bytes memory_file_writeback_bytes
-memory_pgscan_total memory_pgsteal_total memory_workingset_refault_anon_total
+creation_time_seconds hugetlb_failcnt memory_events_high_total memory_events_max_total memory_file_dirty_bytes
+memory_file_writeback_bytes memory_pgscan_total memory_pgsteal_total memory_workingset_refault_anon_total
 memory_workingset_refault_file_total tasks_state`
   .split(/\s+/)
   .map((name) => `container_${name}`);

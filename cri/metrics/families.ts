@@ -1,4 +1,5 @@
 import type { Init, MetricDescriptor } from "../../api/messages";
+import type { CgroupVersion } from "../../sys/cgroups";
 import { cpuFamilies, loadFamilies } from "./cpu-families";
 import { descriptorOf, type MetricFamily } from "./family";
 import { filesystemFamilies } from "./filesystem-families";
@@ -22,8 +23,11 @@ export const containerFamilies: MetricFamily<ContainerReading>[] = [
 ];
 
 /**
- * cAdvisor's metrics that the kubelet serves, and those of huge pages. Not among them are I/O time weighted by device,
- * which no cgroup counts, and what the kubelet leaves out: counts of sockets by protocol, NUMA pages, perf events.
+ * cAdvisor's metrics that the kubelet serves, and those of huge pages, as far as this version of cgroups counts them: who
+ * reads the list counts on a value for each. Not among them are counts by the BFQ scheduler and by iocost, which hardly a
+ * kernel keeps, and what the kubelet leaves out: sockets by protocol, NUMA pages, perf events.
  */
-export const metricDescriptors = (): Init<MetricDescriptor>[] =>
-  [...containerFamilies, ...networkFamilies].map(descriptorOf);
+export const metricDescriptors = (version: CgroupVersion): Init<MetricDescriptor>[] =>
+  [...containerFamilies, ...networkFamilies]
+    .filter(({ only }) => only === undefined || only === version)
+    .map((family) => descriptorOf(family));

@@ -1,5 +1,5 @@
 import type { CgroupDeviceIo } from "../../sys/cgroup-io";
-import { ifKnown, type MetricFamily, wholeSeconds } from "./family";
+import type { MetricFamily } from "./family";
 
 /** The file system that a container's writable layer is on, and what the layer takes of it. */
 export interface FilesystemReading {
@@ -36,20 +36,13 @@ const ofFilesystem = (
   },
 });
 
-const ofDevice = (
-  name: string,
-  help: string,
-  pick: (io: NamedDeviceIo) => bigint | undefined,
-  type: Family["type"] = "counter",
-): Family => ({
+const ofDevice = (name: string, help: string, pick: (io: NamedDeviceIo) => bigint): Family => ({
   name,
   help,
-  type,
+  type: "counter",
   labels: ["device"],
-  read: ({ io }) => io.flatMap((each) => ifKnown(pick(each)).map(({ value }) => ({ value, labels: [each.device] }))),
+  read: ({ io }) => io.map((each) => ({ value: pick(each), labels: [each.device] })),
 });
-const secondsOfNs = (ns: bigint | undefined) => (ns === undefined ? undefined : wholeSeconds(ns));
-const secondsOfUs = (us: bigint | undefined) => (us === undefined ? undefined : us / 1_000_000n);
 
 export const filesystemFamilies: Family[] = [
   ofFilesystem("container_fs_inodes_free", "Number of available Inodes.", ({ inodesFree }) => inodesFree),
@@ -68,40 +61,6 @@ export const filesystemFamilies: Family[] = [
   ofDevice("container_fs_reads_total", "Cumulative count of reads completed.", ({ reads }) => reads),
   ofDevice("container_fs_writes_bytes_total", "Cumulative count of bytes written.", ({ writtenBytes }) => writtenBytes),
   ofDevice("container_fs_writes_total", "Cumulative count of writes completed.", ({ writes }) => writes),
-  ofDevice("container_fs_reads_merged_total", "Cumulative count of reads merged.", ({ bfq }) => bfq?.readsMerged),
-  ofDevice("container_fs_writes_merged_total", "Cumulative count of writes merged.", ({ bfq }) => bfq?.writesMerged),
-  ofDevice(
-    "container_fs_sector_reads_total",
-    "Cumulative count of sector reads completed.",
-    ({ bfq }) => bfq?.sectorsRead,
-  ),
-  ofDevice(
-    "container_fs_sector_writes_total",
-    "Cumulative count of sector writes completed.",
-    ({ bfq }) => bfq?.sectorsWritten,
-  ),
-  ofDevice("container_fs_read_seconds_total", "Cumulative count of seconds spent reading.", ({ bfq }) =>
-    secondsOfNs(bfq?.readNs),
-  ),
-  ofDevice("container_fs_write_seconds_total", "Cumulative count of seconds spent writing.", ({ bfq }) =>
-    secondsOfNs(bfq?.writeNs),
-  ),
-  ofDevice("container_fs_io_time_seconds_total", "Cumulative count of seconds spent doing I/Os.", ({ bfq }) =>
-    secondsOfNs(bfq?.serviceNs),
-  ),
-  ofDevice("container_fs_io_current", "Number of I/Os currently in progress.", ({ bfq }) => bfq?.queued, "gauge"),
-  ofDevice("container_fs_io_cost_usage_seconds_total", "Cumulative IOCost usage in seconds.", ({ cost }) =>
-    secondsOfUs(cost?.usageUs),
-  ),
-  ofDevice("container_fs_io_cost_wait_seconds_total", "Cumulative IOCost wait in seconds.", ({ cost }) =>
-    secondsOfUs(cost?.waitUs),
-  ),
-  ofDevice("container_fs_io_cost_indebt_seconds_total", "Cumulative IOCost debt in seconds.", ({ cost }) =>
-    secondsOfUs(cost?.indebtUs),
-  ),
-  ofDevice("container_fs_io_cost_indelay_seconds_total", "Cumulative IOCost delay in seconds.", ({ cost }) =>
-    secondsOfUs(cost?.indelayUs),
-  ),
   {
     name: "container_blkio_device_usage_total",
     help: "Blkio Device bytes usage.",

@@ -14,6 +14,8 @@ const of = (
   [help, pick]: [help: string, pick: (memory: CgroupMemory) => bigint | undefined],
 ): Family => ({ name, help, type, read: ({ memory }) => ifKnown(memory && pick(memory)) });
 
+const onlyV2 = (name: string, told: Parameters<typeof of>[2]): Family => ({ ...of("counter", name, told), only: "v2" });
+
 /** The counts are of the cgroup with those in it, so both of cAdvisor's scopes have the same. */
 const faults = (type: string, value: bigint): Sample[] =>
   ["container", "hierarchy"].map((scope) => ({ value, labels: [type, scope] }));
@@ -62,19 +64,19 @@ export const memoryFamilies: Family[] = [
     "Number of bytes of file cache that is currently being written back to disk.",
     ({ writeback }) => writeback,
   ]),
-  of("counter", "container_memory_events_high_total", [
+  onlyV2("container_memory_events_high_total", [
     "Cumulative count of memory.high throttle events for the container.",
     ({ highEvents }) => highEvents,
   ]),
-  of("counter", "container_memory_events_max_total", [
+  onlyV2("container_memory_events_max_total", [
     "Cumulative count of memory.max limit hit events for the container.",
     ({ maxEvents }) => maxEvents,
   ]),
-  of("counter", "container_memory_pgscan_total", [
+  onlyV2("container_memory_pgscan_total", [
     "Cumulative number of pages scanned by the page reclaim algorithm.",
     ({ scannedPages }) => scannedPages,
   ]),
-  of("counter", "container_memory_pgsteal_total", [
+  onlyV2("container_memory_pgsteal_total", [
     "Cumulative number of pages reclaimed by the page reclaim algorithm.",
     ({ reclaimedPages }) => reclaimedPages,
   ]),

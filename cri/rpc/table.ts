@@ -73,7 +73,7 @@ export function runtimeService(services: Services): Handlers<"RuntimeService"> {
     ListContainerStats: (request) => listContainerStats(services, request),
     PodSandboxStats: (request) => podSandboxStats(services, request),
     ListPodSandboxStats: (request) => listPodSandboxStats(services, request),
-    ListMetricDescriptors: () => listMetricDescriptors(),
+    ListMetricDescriptors: () => listMetricDescriptors(services),
     ListPodSandboxMetrics: () => listPodSandboxMetrics(services),
     GetContainerEvents: (_request, context) => getContainerEvents(services, context),
     StreamPodSandboxes: (request) => streamPodSandboxes(services, request),
