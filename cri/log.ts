@@ -1,11 +1,9 @@
+import { printable } from "./printable";
+
 export type LogLevel = "debug" | "info" | "warn" | "error";
 type Fields = Record<string, string | number | boolean | undefined>;
 
 const ranks: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3 };
-// what comes from outside must not steer a terminal or forge a line
-const unprintable = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g;
-const printable = (text: string) =>
-  text.slice(0, 4096).replace(unprintable, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
 /** One line an event, as `time level message key=value …` or as JSON. */
 export class Logger {

@@ -61,6 +61,14 @@ export const configSchema = section("Berth: a container runtime for Kubernetes n
       false,
       "Let CDI files have programs run on the host as root, as NVIDIA's want it; their devices are refused otherwise.",
     ),
+    device_ownership_from_security_context: flag(
+      false,
+      "Device nodes that a container asks for belong to its run_as_user and run_as_group, not to the host's owners.",
+    ),
+    apparmor_profile: text(
+      "",
+      "The loaded AppArmor profile that RuntimeDefault stands for; empty for the built-in berth-default.",
+    ),
     pids_limit: integer(-1, { min: -1, max: 4194304 }, "The most processes in one container; -1 for no limit."),
     log_size_max: integer(
       -1,

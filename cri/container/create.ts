@@ -15,11 +15,10 @@ import { encodeSpec } from "../../oci/runtime-spec";
 import { buildSpec } from "../../oci/spec/build";
 import type { SpecInput } from "../../oci/spec/input";
 import { type SelinuxLabels, selinuxLabels } from "../../oci/spec/selinux";
-import { cgroupsOf } from "../../sys/cgroups";
+import { cgroupsOf, cutCgroups } from "../../sys/cgroups";
 import { identify } from "../../sys/process-identity";
 import { UndoStack } from "../../sys/undo";
 import { nowNs } from "../clock";
-import { checkName } from "../sandbox/check-config";
 import { cgroupsPathFor, parentCgroup } from "../sandbox/cgroup-parent";
 import { podFiles } from "../sandbox/pod-files";
 import { userNamespaceOf } from "../sandbox/user-namespace";
@@ -29,6 +28,7 @@ import { type ContainerRecord, containerName } from "../store/container";
 import { recordVersion } from "../store/record-files";
 import { containerFingerprint } from "../store/request-fingerprint";
 import type { Sandbox } from "../store/sandbox";
+import { checkContainerConfig } from "./check-config";
 import { type ImageVolume, mountImageVolumes } from "./image-volumes";
 import { prepareLogPath } from "./log-path";
 import { kernelFeatures } from "./kernel-features";
@@ -39,9 +39,8 @@ export async function createContainer(services: Services, request: CreateContain
   const { store } = services;
   const { config } = request;
   const sandbox = store.sandboxes.get(request.podSandboxId);
-  if (!config?.metadata) throw new BerthError("InvalidArgument", "the container configuration has no metadata");
-  checkName("metadata.name", config.metadata.name);
-  if (config.metadata.name === "") throw new BerthError("InvalidArgument", "metadata.name must be set");
+  if (!config) throw new BerthError("InvalidArgument", "the request has no container configuration");
+  checkContainerConfig(config);
   return store.containerNames.reserve(containerName(config, sandbox.id), containerFingerprint(config), () =>
     make(services, sandbox, config),
   );
@@ -148,7 +147,7 @@ async function build(services: Services, made: NewContainer, undo: UndoStack): P
     logPath,
     process: identify(pid),
     monitor: identify(monitorPid),
-    cgroups: cgroupsOf(pid),
+    cgroups: cutCgroups(cgroupsOf(pid), id),
     createdAtNs: String(nowNs()),
   };
 }
@@ -197,6 +196,7 @@ function specInput(services: Services, { id, sandbox, config, image }: NewContai
     defaults: {
       capabilities: settings.default_capabilities.map((name) => (name.startsWith("CAP_") ? name : `CAP_${name}`)),
       seccompProfilePath: settings.seccomp_profile || undefined,
+      apparmorProfile: services.apparmorProfile,
       pidsLimit: settings.pids_limit > 0 ? settings.pids_limit : undefined,
     },
     daemon,
@@ -210,6 +210,7 @@ function specInput(services: Services, { id, sandbox, config, image }: NewContai
     volumesDir: at.volumesDir,
     imageMounts: new Map([...at.imageVolumes].map(([index, volume]) => [index, volume.path])),
     selinux: at.selinux,
+    deviceOwnership: settings.device_ownership_from_security_context,
     privilegedWithoutHostDevices: handler?.privileged_without_host_devices,
     allowedAnnotations: handler?.allowed_annotations,
   };

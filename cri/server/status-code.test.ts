@@ -22,7 +22,13 @@ test.each(["RegistryUnavailable", "SignatureValidationFailed", "RROUnsupported",
 );
 
 test("statusOf() keeps a message below what grpc-go takes", () => {
-  expect(Buffer.byteLength(statusOf(new Error("é".repeat(100_000))).details)).toBeLessThanOrEqual(4096);
+  const { details } = statusOf(new Error(`x${"é".repeat(100_000)}`));
+  expect(Buffer.byteLength(details)).toBeLessThanOrEqual(4096);
+  expect(details).not.toContain("\ufffd");
+});
+
+test("statusOf() sends nothing that a terminal would obey, nor a second line", () => {
+  expect(statusOf(new Error("a\nb\u001b[2J")).details).toBe("a\\u000ab\\u001b[2J");
 });
 
 test("statusName() is grpc-go's", () => {

@@ -47,6 +47,8 @@ export interface ContainerExit {
 export class Container {
   readonly config: ContainerConfig;
   private waiters: (() => void)[] = [];
+  /** Ends when the runtime has done with starting it, well or not; what it still needs for that must not be cleared. */
+  starting: Promise<void> | undefined;
   /** Ends when the container's process has ended and the runtime has forgotten it. */
   cleanUp: Promise<void> | undefined;
 

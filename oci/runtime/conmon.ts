@@ -3,6 +3,7 @@ import path from "node:path";
 import { BerthError } from "../../api/errors";
 import { errnoOf } from "../../sys/libc";
 import { pipeFromChild, readAll, spawnProcess } from "../../sys/spawn";
+import { runtimeFailure } from "./runtime-failure";
 import { runtimeMessage } from "./runtime-message";
 import { runtimeEnvironment } from "./runtime-environment";
 
@@ -102,7 +103,7 @@ export async function createUnderMonitor(request: MonitorRequest): Promise<{ pid
       );
     }
     const answer = JSON.parse(line) as { data: number; message?: string };
-    if (answer.data <= 0) throw new BerthError("Internal", runtimeMessage(answer.message ?? "") || "no reason given");
+    if (answer.data <= 0) throw runtimeFailure("create failed", runtimeMessage(answer.message ?? ""));
     // its first process forks the monitor, writes down that one's number and ends: at times after the answer
     await monitor.exited;
     return { pid: answer.data };

@@ -1,4 +1,5 @@
 import { BerthError } from "../../api/errors";
+import type { Int64Value } from "../../api/messages";
 import type { RuntimeSpec, SpecLinux, SpecResources } from "../runtime-spec";
 import { specAnnotations } from "./annotations";
 import { apparmorProfile } from "./apparmor";
@@ -72,7 +73,11 @@ export async function buildSpec(input: SpecInput): Promise<BuiltSpec> {
     supported: input.features.apparmor,
     defaultProfile: defaults.apparmorProfile,
   });
-  const own = await specDevices({ requested: config.devices, all: privileged && !input.privilegedWithoutHostDevices });
+  const own = await specDevices({
+    requested: config.devices,
+    all: privileged && !input.privilegedWithoutHostDevices,
+    owner: input.deviceOwnership ? { uid: idOf(context?.runAsUser), gid: idOf(context?.runAsGroup) } : {},
+  });
   const cdi = await cdiParts(input, account);
   const gids = new Set([...account.additionalGids, ...cdi.additionalGids]);
   const user = { ...account, additionalGids: [...gids].sort((a, b) => a - b) };
@@ -114,13 +119,17 @@ export async function buildSpec(input: SpecInput): Promise<BuiltSpec> {
   return { spec, user, warnings: [...capabilities.warnings, ...limits.warnings, ...cdi.warnings] };
 }
 
+/** A number of the request, which resolveUser() has checked; undefined for none and for root's. */
+const idOf = (id: Int64Value | null | undefined) => Number(id?.value ?? 0) || undefined;
+
 function limitsOf({ config, cgroup, defaults }: SpecInput): { resources: SpecResources; warnings: string[] } {
   const request = config.linux?.resources;
   const { resources, warnings } = request
     ? resourcesOf(request, probeCgroupFeatures(cgroup.version))
     : { resources: {}, warnings: [] };
-  const limit = defaults.pidsLimit ?? 0;
-  return { resources: { ...resources, ...(limit > 0 && { pids: { limit } }) }, warnings };
+  // systemd gives a scope that says nothing a part of what the machine can have
+  const limit = defaults.pidsLimit || (cgroup.driver === "systemd" ? -1 : 0);
+  return { resources: { ...resources, ...(limit !== 0 && { pids: { limit } }) }, warnings };
 }
 
 function userMappings({ sandbox }: SpecInput): Pick<SpecLinux, "uidMappings" | "gidMappings"> {

@@ -9,6 +9,8 @@ export interface DevicesInput {
   requested: Device[];
   /** All that the host has, and leave to use any: for a privileged container. */
   all: boolean;
+  /** Whom the requested ones belong to within, instead of those whom they belong to on the host. */
+  owner?: { uid?: number; gid?: number };
 }
 
 export interface DevicesResult {
@@ -21,7 +23,7 @@ export interface DevicesResult {
  * The device nodes of a container: those asked for, a directory standing for all below it, and every one of the host's
  * where all are wanted. Throws InvalidArgument for what is no device.
  */
-export async function specDevices({ requested, all }: DevicesInput): Promise<DevicesResult> {
+export async function specDevices({ requested, all, owner = {} }: DevicesInput): Promise<DevicesResult> {
   checkCount("devices", requested, 4096);
   const devices = new Map<string, SpecDevice>();
   const rules: SpecDeviceRule[] = [{ allow: all, access: "rwm" }];
@@ -29,7 +31,7 @@ export async function specDevices({ requested, all }: DevicesInput): Promise<Dev
   for (const request of requested) {
     const access = accessOf(request.permissions);
     for (const device of await devicesOf(request)) {
-      devices.set(device.path, device);
+      devices.set(device.path, { ...device, uid: owner.uid ?? device.uid, gid: owner.gid ?? device.gid });
       const { type, major, minor } = device;
       if (!all) rules.push({ allow: true, type: type === "b" ? "b" : "c", major, minor, access });
     }

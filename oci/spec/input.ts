@@ -23,6 +23,8 @@ export interface SpecInput {
   volumesDir: string;
   /** For each index of `config.mounts` with an image: the tree of that image on the host, sub-path applied. */
   imageMounts?: Map<number, string>;
+  /** Requested devices belong to the user and group of the request, where it names these and they are not root. */
+  deviceOwnership?: boolean;
   /** By the handler's configuration, a privileged container gets no devices but its own. */
   privilegedWithoutHostDevices?: boolean;
   /** Keys of annotations that the runtime may see, by the handler's configuration; a `*` at the end stands for any rest. */

@@ -2,7 +2,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import { Crictl } from "../support/crictl";
-import { startDaemon, type TestDaemon } from "../support/daemon";
+import { startDaemon, type TestDaemon, testDaemon } from "../support/daemon";
 import { busyboxImage } from "../support/images";
 import { type TestRegistry, testRegistry } from "../support/registry";
 import { temporaryDirectory } from "../support/unique";
@@ -10,6 +10,8 @@ import { temporaryDirectory } from "../support/unique";
 /** Devices by name (Container Device Interface), asked for by the real crictl. */
 let registry: TestRegistry;
 let daemon: TestDaemon;
+/** Another, that lets hooks run; started by who needs it. */
+let trusting: TestDaemon;
 let crictl: Crictl;
 let image = "";
 let base = "";
@@ -23,6 +25,7 @@ beforeAll(async () => {
   image = await registry.push("test/busybox", busyboxImage());
   const runtime = { cdi_spec_dirs: directories };
   daemon = await startDaemon({ registry: registry.url, options: { runtime } });
+  trusting = testDaemon({ registry: registry.url, options: { runtime: { ...runtime, cdi_allow_hooks: true } } });
   crictl = new Crictl(daemon);
   await crictl.run("pull", image);
 }, 60_000);
@@ -33,6 +36,7 @@ afterEach(async () => {
 
 afterAll(async () => {
   await daemon?.remove();
+  await trusting?.remove();
   await registry?.stop();
   if (base) fs.rmSync(base, { recursive: true });
 }, 60_000);
@@ -126,4 +130,20 @@ devices:
     expect(await crictl.run("ps", "-aq")).toBe("");
     expect(fs.readdirSync(path.join(daemon.state, "containers"))).toEqual([]);
   });
+
+  test("has its hooks run on the host, with the container's state, where the configuration allows them", async () => {
+    await trusting.start();
+    const other = new Crictl(trusting);
+    await other.run("pull", image);
+    const state = path.join(base, "state.json");
+    const hooks = [{ hookName: "createRuntime", path: "/bin/sh", args: ["sh", "-c", `cat > ${state}`], timeout: 10 }];
+    const file = write("run/hooks.json", { devices: [{ name: "x", containerEdits: { hooks } }] });
+    const podId = await other.run("runp", podFile());
+    const config = { metadata: { name: "c" }, image: { image }, command: ["sleep", "1000"], linux: {} };
+    const asking = other.file("c.json", { ...config, CDI_devices: [{ name: "vendor.com/null=x" }] });
+    const id = await other.run("create", "--no-pull", podId, asking, podFile());
+    expect(JSON.parse(fs.readFileSync(state, "utf8"))).toMatchObject({ id });
+    fs.rmSync(file);
+    await other.run("rmp", "-f", podId);
+  }, 30_000);
 });

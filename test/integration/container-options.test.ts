@@ -137,6 +137,12 @@ describe("mounts", () => {
   });
 });
 
+test("a pull for a runtime handler that is not there is refused, for one that is there not", async () => {
+  const pull = (runtimeHandler: string) => client.image("PullImage", { image: { image, runtimeHandler } });
+  await expect(pull("nope")).rejects.toMatchObject({ code: "InvalidArgument" });
+  expect((await pull("runc")).imageRef).toMatch(/^sha256:/);
+});
+
 describe("a process", () => {
   test("has the supplemental groups of the policy, which the status shows", async () => {
     const pod = await runPod();
