@@ -240,7 +240,9 @@ export class OciRuntime {
 
   private failure(what: string, result: RunResult): BerthError {
     const said = runtimeMessage(result.stderr || result.stdout);
-    return runtimeFailure(`${this.options.name} ${what} failed`, said || `exit code ${result.code}`);
+    const { code, message } = runtimeFailure(`${this.options.name} ${what} failed`, said || `exit code ${result.code}`);
+    // what is missing is then the runtime's own record of the container, not something that the caller has named
+    return new BerthError(code === "NotFound" ? "Internal" : code, message);
   }
 }
 
