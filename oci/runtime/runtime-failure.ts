@@ -8,7 +8,10 @@ const meanings: [RegExp, ErrorCode][] = [
   [/executable file|no such file|not found in \$PATH/i, "NotFound"],
   [/memory limit (could be )?too low|memory limit too low/i, "InvalidArgument"],
   [/invalid argument|out of range|name too long|argument list too long|too many levels/i, "InvalidArgument"],
-  [/not permitted|permission denied|not a directory|is a directory|exec format|resource busy|current usage/i, "FailedPrecondition"],
+  [
+    /not permitted|permission denied|not a directory|is a directory|exec format|resource busy|current usage/i,
+    "FailedPrecondition",
+  ],
   [/cannot allocate memory|no space left|temporarily unavailable|too many open files/i, "ResourceExhausted"],
 ];
 
