@@ -27,7 +27,7 @@ module.exports = {
     home("protobufjs", "^api/"),
     home("toml-eslint-parser", "^api/"),
     home("ws", "^cri/streaming/"),
-    home("prom-client", "^cri/.*metrics[.]ts$|^cri/main[.]ts$|[.]test[.]ts$"),
+    home("prom-client", "^cri/exposition/.*metrics[.]ts$|[.]test[.]ts$"),
   ],
   options: {
     doNotFollow: { path: "node_modules" },
