@@ -16,7 +16,7 @@ export const configSchema = section("Berth: a container runtime for Kubernetes n
   }),
 
   metrics: section("Prometheus metrics over HTTP", {
-    address: text("", 'Address and port to serve /metrics on, such as "127.0.0.1:9090"; empty for none.'),
+    address: text("", 'Address and port to serve /metrics on, such as "127.0.0.1:1338"; empty for none.'),
   }),
 
   runtime: section("How containers are run", {
