@@ -154,13 +154,13 @@ export class ImageService {
 
   /**
    * Removes an image with all its names; it is in no list from the call on. What containers still use of it goes with
-   * the last of them. Does nothing where there is none.
+   * the last of them. Does nothing where there is none. Returns what went with it.
    */
-  async remove(text: string): Promise<void> {
+  async remove(text: string): Promise<CollectedGarbage> {
     const record = this.images.resolve(text);
-    if (!record) return;
+    if (!record) return { blobs: 0, layers: 0 };
     await this.images.remove(record.id);
-    await this.collect();
+    return this.collect();
   }
 
   /** Takes in the images of an archive (importArchive()), named by it or by `name`. */
