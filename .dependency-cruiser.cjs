@@ -27,6 +27,7 @@ module.exports = {
     home("protobufjs", "^api/"),
     home("toml-eslint-parser", "^api/"),
     home("ws", "^cri/streaming/"),
+    home("@opentelemetry", "^cri/tracing/"),
     home("prom-client", "^cri/exposition/.*metrics[.]ts$|[.]test[.]ts$"),
   ],
   options: {

@@ -17,6 +17,7 @@ import { podState } from "./events/pod-state";
 import { nodeState } from "./exposition/node-state";
 import { serveExposition, servesMetrics } from "./exposition/server";
 import { Logger } from "./log";
+import { observersFor } from "./observers";
 import { recover } from "./recovery";
 import { reloadConfig } from "./reload";
 import { berthService } from "./rpc/berth-service";
@@ -37,6 +38,8 @@ import { version } from "./version";
 
 /** How long calls under way may still take once the daemon is told to end. Containers go on without it. */
 const shutdownGraceMs = 10_000;
+/** How long the last spans may still take to be sent. */
+const tracingGraceMs = 2000;
 
 export interface Daemon {
   /** Takes over what can change without a restart, and tells the log of all that differs. */
@@ -64,13 +67,20 @@ export async function startDaemon(config: Config): Promise<Daemon> {
   const warn = (message: string) => log.warn(message);
   // not even loaded where nobody reads them
   const metrics = config.metrics.address ? (await import("./exposition/metrics")).createMetrics() : undefined;
+  const tracing = config.tracing.endpoint
+    ? (await import("./tracing/tracing")).startTracing({
+        endpoint: config.tracing.endpoint,
+        samplingRatePerMillion: config.tracing.sampling_rate_per_million,
+      })
+    : undefined;
+  const observers = observersFor({ metrics, tracing });
   const images = new ImageService(
     {
       root: config.root,
       workerScript: path.join(__dirname, "unpack-worker.js"),
       images: config.images,
     },
-    { mounts, warn, observer: metrics?.images },
+    { mounts, warn, observer: observers.images },
   );
   const networks = new Networks(
     {
@@ -79,7 +89,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
       cacheDir: config.cni.cache_dir,
       pluginTimeoutMs: config.cni.plugin_timeout_s * 1000,
     },
-    { warn, observe: metrics?.cni },
+    { warn, observe: observers.cni },
   );
   const [runtimes, noUserNamespaces] = await Promise.all([
     RuntimeHandlers.open(
@@ -139,7 +149,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
   await recover(services);
   await streaming.listen(streamServer(services, config.streaming.stream_creation_timeout_s * 1000));
 
-  const interceptor = new Interceptor({ log, metrics: metrics?.rpc });
+  const interceptor = new Interceptor({ log, metrics: metrics?.rpc, tracer: tracing });
   const server = new GrpcServer(interceptor);
   server.addService("RuntimeService", runtimeService(services));
   server.addService("ImageService", imageService(services));
@@ -170,6 +180,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
       await server.close(shutdownGraceMs);
       streaming.stop();
       stopMetrics();
+      await tracing?.stop(tracingGraceMs);
       stopWatch();
       networks.stop();
       fs.rmSync(config.socket, { force: true });

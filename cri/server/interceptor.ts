@@ -73,8 +73,8 @@ export class Interceptor {
   }
 }
 
-/** What a request is about, for the log line; never a configuration as a whole, which may hold secrets. */
-function subjectOf(request: unknown): Record<string, string> {
+/** What a request is about, for the log line and the span; never a configuration as a whole, which may hold secrets. */
+export function subjectOf(request: unknown): Record<string, string> {
   const fields: Record<string, string> = {};
   const { podSandboxId, containerId, image, config } = request as Record<string, unknown>;
   if (typeof podSandboxId === "string") fields["sandbox"] = podSandboxId.slice(0, 13);
