@@ -18,6 +18,7 @@ import { nodeState } from "./exposition/node-state";
 import { serveExposition, servesMetrics } from "./exposition/server";
 import { Logger } from "./log";
 import { observersFor } from "./observers";
+import { servesPage } from "./page/serve-page";
 import { recover } from "./recovery";
 import { reloadConfig } from "./reload";
 import { berthService } from "./rpc/berth-service";
@@ -155,13 +156,18 @@ export async function startDaemon(config: Config): Promise<Daemon> {
   server.addService("ImageService", imageService(services));
   server.addService("Berth", berthService(services));
   await server.listen(config.socket, groupNumber(config.socket_group));
-  metrics?.watch(nodeState(services));
+  const state = nodeState(services);
+  metrics?.watch(state);
   const stopMetrics = metrics
     ? await serveExposition({
         address: config.metrics.address,
         // the second is where containerd has them
         paths: { "/metrics": servesMetrics(metrics.registry), "/v1/metrics": servesMetrics(metrics.registry) },
-        localPaths: {},
+        localPaths: servesPage(path.join(__dirname, "page"), {
+          services,
+          state,
+          latencies: () => metrics.rpc.latencies(),
+        }),
       })
     : () => {};
   log.info("berthd serves the CRI", {

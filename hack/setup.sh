@@ -41,7 +41,7 @@ run) ;;
 test | conformance)
   packages+=(bzip2 docker-registry dpkg-dev gcc libc6-dev libseccomp-dev make nginx-light patch pkg-config
     xz-utils)
-  [ "$purpose" = conformance ] || packages+=(attr skopeo umoci)
+  [ "$purpose" = conformance ] || packages+=(attr chromium skopeo umoci)
   ;;
 *)
   say "no such purpose: $purpose; there are run, test and conformance"

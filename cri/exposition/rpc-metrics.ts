@@ -1,10 +1,17 @@
 import { Counter, Histogram, type Registry } from "prom-client";
+import type { LatencyView } from "../page/model";
 import type { Rpc, RpcObserver } from "../server/interceptor";
+import { latenciesOf } from "./latencies";
 
 const secondsOfRpcs = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60];
 
+export interface RpcMetrics extends RpcObserver {
+  /** What unary RPCs have taken since the start. */
+  latencies(): Promise<LatencyView[]>;
+}
+
 /** The names and labels of go-grpc-prometheus, which containerd's dashboards are made for, and latencies by outcome. */
-export function createRpcMetrics(registry: Registry): RpcObserver {
+export function createRpcMetrics(registry: Registry): RpcMetrics {
   const labelNames = ["grpc_type", "grpc_service", "grpc_method"] as const;
   const registers = [registry];
   const started = new Counter({
@@ -56,6 +63,7 @@ export function createRpcMetrics(registry: Registry): RpcObserver {
       handling.observe(labelsOf(rpc), seconds);
       if (!rpc.stream) durations.observe({ method: rpc.method, code }, seconds);
     },
+    latencies: async () => latenciesOf((await durations.get()).values),
   };
 }
 

@@ -1,4 +1,5 @@
 import http from "node:http";
+import net from "node:net";
 import { BerthError } from "../../api/errors";
 
 /** What serves one path; the request is a GET from a Host that may ask. */
@@ -62,7 +63,9 @@ function parseAddress(address: string): { host: string; port: number } {
   return { host: url.hostname.replace(/^\[|\]$/g, ""), port: Number(url.port) };
 }
 
-export const isLoopback = (host: string): boolean => host === "localhost" || host === "::1" || /^127\./.test(host);
+/** A name under somebody's control may begin like a loopback address. */
+const isLoopback = (host: string): boolean =>
+  host === "localhost" || host === "::1" || (net.isIPv4(host) && host.startsWith("127."));
 
 function isLocalName(header: string | undefined): boolean {
   const url = URL.parse(`http://${header}`);
