@@ -25,7 +25,7 @@ const shared = {
 };
 module.exports = {
   projects: [
-    { ...shared, displayName: "unit", testMatch: ["<rootDir>/{api,sys,cni,images,oci,cri}/**/*.test.ts"] },
+    { ...shared, displayName: "unit", testMatch: ["<rootDir>/{api,sys,cni,images,oci,cri,docs}/**/*.test.ts"] },
     { ...shared, displayName: "integration", testMatch: ["<rootDir>/test/integration/**/*.test.ts"] },
   ],
 };

@@ -3,6 +3,7 @@ import path from "node:path";
 import type { Config } from "../api/config/schema";
 import { Networks } from "../cni/networks";
 import { ImageService } from "../images/image-service";
+import { loadDefaultProfile } from "../oci/apparmor/load-default";
 import { RuntimeHandlers } from "../oci/runtime/handlers";
 import { daemonCapabilities } from "../oci/spec/capabilities";
 import { Cgroups } from "../sys/cgroups";
@@ -12,6 +13,7 @@ import { HostMounts } from "../sys/mounts";
 import { HostNamespaces } from "../sys/namespaces";
 import { cgroupDriverFor } from "./cgroup-driver";
 import { watchExits } from "./container/exit-watch";
+import { kernelFeatures } from "./container/kernel-features";
 import { PodEvents } from "./events/pod-events";
 import { podState } from "./events/pod-state";
 import { nodeState } from "./exposition/node-state";
@@ -29,6 +31,7 @@ import type { Services } from "./services";
 import { groupNumber } from "./socket-group";
 import { StatePaths } from "./state-paths";
 import { CpuSampler } from "./stats/cpu-sampler";
+import { LoadAverages } from "./stats/load-averages";
 import { WritableLayers } from "./stats/writable-layers";
 import { Store } from "./store/store";
 import { streamServer } from "./streaming/serve-stream";
@@ -92,7 +95,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
     },
     { warn, observe: observers.cni },
   );
-  const [runtimes, noUserNamespaces] = await Promise.all([
+  const [runtimes, noUserNamespaces, apparmorProfile] = await Promise.all([
     RuntimeHandlers.open(
       {
         configured: config.runtime.handlers,
@@ -107,6 +110,9 @@ export async function startDaemon(config: Config): Promise<Daemon> {
       warn,
     ),
     findUserNamespaceObstacle(config.root, mounts),
+    kernelFeatures().apparmor
+      ? loadDefaultProfile({ configured: config.runtime.apparmor_profile, scratchDirectory: config.state }, warn)
+      : undefined,
     images.open(),
     networks.start(),
   ]);
@@ -128,6 +134,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
     locks: new KeyedLock(),
     streaming,
     noUserNamespaces,
+    apparmorProfile,
     events: new PodEvents({
       sandboxOf: (id) => services.store.sandboxes.find(id),
       stateOf: (sandbox) => podState(services, sandbox),
@@ -135,6 +142,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
     }),
     stats: {
       cpu: new CpuSampler(cgroups),
+      load: new LoadAverages(),
       writableLayers: new WritableLayers({
         measure: ({ id }) => images.snapshotUsage(id),
         mountpoint: config.root,

@@ -49,6 +49,8 @@ export interface MountRequest {
   target: string;
   /** Whose IDs the owners of files are to be. */
   userNamespace?: UserNamespace;
+  /** The SELinux label of all files. */
+  label?: string;
 }
 
 /** What one file system is used for. */
@@ -201,7 +203,7 @@ export class ImageService {
    * Layers that have vanished are unpacked anew. Throws NotFound for an image that is not there.
    */
   async mountRootfs(request: MountRequest & { containerId: ContainerId }): Promise<void> {
-    const { containerId, image, target, userNamespace } = request;
+    const { containerId, image, ...mount } = request;
     const record = this.images.get(image);
     if (!record) throw new BerthError("NotFound", `image ${image} is not there`, { hint: "pull it first" });
     const endLease = this.leases.begin();
@@ -209,7 +211,7 @@ export class ImageService {
       if (!record.layers.every(({ chainId }) => this.layers.has(chainId))) await this.repair(record);
       const chainIds = record.layers.map(({ chainId }) => chainId);
       const layers = this.layers.diffPaths(chainIds);
-      await this.snapshots.prepare({ id: containerId, chainIds, layers, target, userNamespace });
+      await this.snapshots.prepare({ id: containerId, chainIds, layers, ...mount });
     } finally {
       endLease();
     }
@@ -227,14 +229,14 @@ export class ImageService {
   }
 
   /** Mounts an image for reading alone. Throws NotFound. */
-  mountImageReadOnly({ image, target, userNamespace }: MountRequest): void {
+  mountImageReadOnly({ image, ...mount }: MountRequest): void {
     const record = this.images.get(image);
     if (!record) throw new BerthError("NotFound", `image ${image} is not there`, { hint: "pull it first" });
     const chainIds = record.layers.map(({ chainId }) => chainId);
     const missing = chainIds.find((chainId) => !this.layers.has(chainId));
     if (missing)
       throw new BerthError("FailedPrecondition", `layer ${missing} is gone`, { hint: "pull the image again" });
-    this.snapshots.mountReadOnly({ chainIds, layers: this.layers.diffPaths(chainIds), target, userNamespace });
+    this.snapshots.mountReadOnly({ chainIds, layers: this.layers.diffPaths(chainIds), ...mount });
   }
 
   /** Undoes mountImageReadOnly(); does nothing where that is undone. */

@@ -62,6 +62,24 @@ export const configSchema = section("Berth: a container runtime for Kubernetes n
     ),
     default_sysctls: texts([], 'Set in every pod that does not share the host\'s namespaces: "name=value".'),
     seccomp_profile: text("", "The profile RuntimeDefault stands for; empty for the built-in one.", absoluteOrEmpty),
+    enable_cdi: flag(true, "Whether containers can ask for devices by name (Container Device Interface)."),
+    cdi_spec_dirs: texts(
+      ["/etc/cdi", "/var/run/cdi"],
+      "Where CDI files lie; of two that have the same device, the one in the later directory counts.",
+      absolute,
+    ),
+    cdi_allow_hooks: flag(
+      false,
+      "Let CDI files have programs run on the host as root, as NVIDIA's want it; their devices are refused otherwise.",
+    ),
+    device_ownership_from_security_context: flag(
+      false,
+      "Device nodes that a container asks for belong to its run_as_user and run_as_group, not to the host's owners.",
+    ),
+    apparmor_profile: text(
+      "",
+      "The loaded AppArmor profile that RuntimeDefault stands for; empty for the built-in berth-default.",
+    ),
     pids_limit: integer(-1, { min: -1, max: 4194304 }, "The most processes in one container; -1 for no limit."),
     log_size_max: integer(
       -1,

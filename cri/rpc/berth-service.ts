@@ -63,7 +63,7 @@ async function* pullEvents({ images }: Services, image: string, signal: AbortSig
 }
 
 function absolute(file: string): string {
-  if (!path.isAbsolute(file))
+  if (!path.isAbsolute(file) || file.includes("\0"))
     throw new BerthError("InvalidArgument", `"${file.slice(0, 200)}" is not an absolute path`);
   return file;
 }

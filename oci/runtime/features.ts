@@ -11,6 +11,10 @@ export interface RuntimeFeatures {
    * --detach, which loses the exit code.
    */
   handsOverTerminal: boolean;
+  /** Intel's resctrl, for CDI files that ask for it. */
+  intelRdt: boolean;
+  /** Network interfaces of the host that move into a container, likewise. */
+  netDevices: boolean;
 }
 
 /**
@@ -27,13 +31,19 @@ export async function readFeatures(file: string): Promise<RuntimeFeatures> {
   if (features.code === 0) {
     const said = JSON.parse(features.stdout) as {
       mountOptions?: string[];
-      linux?: { mountExtensions?: { idmap?: { enabled?: boolean } } };
+      linux?: {
+        mountExtensions?: { idmap?: { enabled?: boolean } };
+        intelRdt?: { enabled?: boolean };
+        netDevices?: { enabled?: boolean };
+      };
     };
     return {
       version: number,
       handsOverTerminal,
       recursiveReadOnlyMounts: said.mountOptions?.includes("rro") ?? false,
       idMappedMounts: said.linux?.mountExtensions?.idmap?.enabled ?? false,
+      intelRdt: said.linux?.intelRdt?.enabled ?? false,
+      netDevices: said.linux?.netDevices?.enabled ?? false,
     };
   }
   return {
@@ -41,6 +51,8 @@ export async function readFeatures(file: string): Promise<RuntimeFeatures> {
     handsOverTerminal,
     recursiveReadOnlyMounts: name === "crun" && isAtLeast(number, 1, 4),
     idMappedMounts: false,
+    intelRdt: false,
+    netDevices: false,
   };
 }
 

@@ -1,11 +1,13 @@
 import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
-import { expect, test } from "@jest/globals";
+import { expect, jest, test } from "@jest/globals";
 import { applyConfig, defaultsOf } from "../../api/config/load";
 import type { Section } from "../../api/config/options";
 import { type Config, configSchema } from "../../api/config/schema";
 import { commands } from "../../cri/cli/commands";
+
+jest.setTimeout(20_000);
 
 /** What documents and manifests name exists. */
 const project = path.join(__dirname, "../..");

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { parse } from "yaml";
 import { Crictl } from "../support/crictl";
 import { environment, startDaemon, type TestDaemon } from "../support/daemon";
@@ -10,6 +10,8 @@ import { type Family, familyOf, parseExposition, readExpression } from "../suppo
 import { busyboxImage } from "../support/images";
 import { type TestRegistry, testRegistry } from "../support/registry";
 import { freePort } from "../support/unique";
+
+jest.setTimeout(20_000);
 
 /** What a daemon that has worked exports, and that what is made for it names nothing else. */
 const project = path.join(__dirname, "../..");

@@ -2,11 +2,14 @@ import { execFileSync, spawn } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { berth, tryBerth } from "../support/berth";
 import { environment, startDaemon, type TestDaemon } from "../support/daemon";
 import { busyboxImage, makeImage, makeLayer } from "../support/images";
 import { type TestRegistry, testRegistry } from "../support/registry";
+
+// a command of ours is a process, which a busy machine starts slowly
+jest.setTimeout(20_000);
 
 /** What an operator asks of a node by Berth's own commands. */
 let registry: TestRegistry;

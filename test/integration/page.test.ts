@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import http from "node:http";
 import path from "node:path";
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { type BrowserContext, chromium, type Page } from "playwright-core";
 import type { NodeView } from "../../cri/page/model";
 import { berth } from "../support/berth";
@@ -10,6 +10,9 @@ import { startDaemon, type TestDaemon } from "../support/daemon";
 import { busyboxImage } from "../support/images";
 import { type TestRegistry, testRegistry } from "../support/registry";
 import { freePort } from "../support/unique";
+
+// a command of ours is a process, which a busy machine starts slowly
+jest.setTimeout(20_000);
 
 /** The node's page in a real browser. */
 let registry: TestRegistry;

@@ -1,8 +1,10 @@
 import fs from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { Crictl } from "../support/crictl";
 import { startDaemon, type TestDaemon } from "../support/daemon";
+
+jest.setTimeout(20_000);
 
 /** The configuration of a daemon that runs, read again on SIGHUP. */
 let daemon: TestDaemon;

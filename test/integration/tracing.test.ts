@@ -1,9 +1,11 @@
 import http from "node:http";
 import type { AddressInfo } from "node:net";
 import * as grpc from "@grpc/grpc-js";
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { type Init, methodsOf, type PodSandboxConfig } from "../../api/messages";
 import { startDaemon, type TestDaemon } from "../support/daemon";
+
+jest.setTimeout(20_000);
 
 /** Spans as a collector gets them over OTLP. */
 let collector: http.Server;
