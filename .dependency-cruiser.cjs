@@ -28,7 +28,8 @@ module.exports = {
     home("toml-eslint-parser", "^api/"),
     home("yaml", "^oci/cdi/"),
     home("ws", "^cri/streaming/"),
-    home("prom-client", "^cri/.*metrics[.]ts$|^cri/main[.]ts$|[.]test[.]ts$"),
+    home("@opentelemetry", "^cri/tracing/"),
+    home("prom-client", "^cri/exposition/.*metrics[.]ts$|[.]test[.]ts$"),
   ],
   options: {
     doNotFollow: { path: "node_modules" },

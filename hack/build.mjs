@@ -1,6 +1,7 @@
 #!/usr/bin/env node
-// Bundles the daemon with its command line, and the worker that unpacks layers, into dist/. koffi stays outside: it
-// finds its compiled part beside itself.
+// Bundles the daemon with its command line, the worker that unpacks layers, and the page of `berth ui` into dist/. koffi
+// stays outside: it finds its compiled part beside itself.
+import fs from "node:fs";
 import { build } from "esbuild";
 
 await build({
@@ -16,3 +17,13 @@ await build({
   minifyWhitespace: true,
   logLevel: "warning",
 });
+
+await build({
+  entryPoints: { page: "cri/page/browser/page.ts" },
+  outdir: "dist/page",
+  bundle: true,
+  target: "es2022",
+  minify: true,
+  logLevel: "warning",
+});
+for (const name of ["index.html", "page.css"]) fs.copyFileSync(`cri/page/browser/${name}`, `dist/page/${name}`);

@@ -42,7 +42,7 @@ run) ;;
 test | conformance | vm)
   packages+=(bzip2 docker-registry dpkg-dev gcc libc6-dev libseccomp-dev make nginx-light patch pkg-config
     xz-utils)
-  [ "$purpose" != test ] || packages+=(attr skopeo umoci)
+  [ "$purpose" != test ] || packages+=(attr chromium skopeo umoci)
   [ "$purpose" != vm ] || packages+=(debian-archive-keyring e2fsprogs mmdebstrap qemu-system-x86)
   ;;
 *)

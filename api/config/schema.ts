@@ -16,7 +16,18 @@ export const configSchema = section("Berth: a container runtime for Kubernetes n
   }),
 
   metrics: section("Prometheus metrics over HTTP", {
-    address: text("", 'Address and port to serve /metrics on, such as "127.0.0.1:9090"; empty for none.'),
+    address: text("", 'Address and port to serve /metrics on, such as "127.0.0.1:1338"; empty for none.'),
+  }),
+
+  tracing: section("OpenTelemetry traces, which go on from the kubelet's", {
+    endpoint: text("", 'Where spans go by OTLP over HTTP, such as "http://127.0.0.1:4318"; empty for none.', (url) =>
+      url === "" || /^https?:\/\/[^\s@]+$/.test(url) ? undefined : "an http or https URL",
+    ),
+    sampling_rate_per_million: integer(
+      0,
+      { min: 0, max: 1_000_000 },
+      "How many of a million traces that begin here are kept; a client's are kept where the client keeps them.",
+    ),
   }),
 
   runtime: section("How containers are run", {

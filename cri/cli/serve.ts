@@ -1,13 +1,18 @@
+import type { Daemon } from "../main";
 import { type Command, configHelp, configOf } from "./command";
 
 export const serve: Command = {
   usage: "serve [--config FILE]",
-  help: `Runs the daemon in the foreground until SIGTERM or SIGINT. Containers go on without it.\n\n${configHelp}`,
+  help: `Runs the daemon in the foreground until SIGTERM or SIGINT. Containers go on without it.
+SIGHUP reads the configuration again; the log tells what was taken over and what needs a restart.\n\n${configHelp}`,
   options: {},
   async run(values) {
+    let daemon: Daemon | undefined;
+    // from the first, for it would end a process that does not hear it
+    process.on("SIGHUP", () => daemon?.reload(() => configOf(values)));
     const config = configOf(values);
     const { startDaemon } = await import("../main");
-    const daemon = await startDaemon(config);
+    daemon = await startDaemon(config);
     await new Promise<void>((resolve) => {
       process.once("SIGTERM", () => resolve());
       process.once("SIGINT", () => resolve());

@@ -55,7 +55,7 @@ export class GrpcServer {
     return (call, callback) => {
       const context = contextOf(call);
       this.interceptor
-        .around({ service, method: name, request: call.request, stream: false }, async () =>
+        .around({ service, method: name, request: call.request, stream: false, ...traceOf(call) }, async () =>
           handler(checkDecoded(call.request), context),
         )
         .then(
@@ -70,9 +70,10 @@ export class GrpcServer {
     return (call) => {
       const context = contextOf(call);
       this.interceptor
-        .around({ service, method: name, request: call.request, stream: true }, async () => {
+        .around({ service, method: name, request: call.request, stream: true, ...traceOf(call) }, async (sent) => {
           for await (const message of handler(checkDecoded(call.request), context) as AsyncIterable<unknown>) {
             if (context.signal.aborted) return;
+            sent();
             // a client that does not read must not fill the memory
             if (!call.write(message)) await drained(call, context.signal);
           }
@@ -139,6 +140,12 @@ function notBuilt(method: MethodDescription): AnyHandler {
   return () => {
     throw new BerthError("Unimplemented", `${method.name} is not implemented`);
   };
+}
+
+/** The client's span, where it has one (W3C Trace Context). */
+function traceOf({ metadata }: { metadata: grpc.Metadata }): { traceparent?: string } {
+  const [traceparent] = metadata.get("traceparent");
+  return typeof traceparent === "string" ? { traceparent } : {};
 }
 
 function contextOf(call: { cancelled: boolean; on(event: "cancelled", listener: () => void): unknown }): CallContext {

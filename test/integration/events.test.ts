@@ -151,7 +151,7 @@ test("the events of many pods at once arrive, each pod's in order", async () => 
 test("a subscriber that does not read is told that it lost its place; others are unhurt", async () => {
   const hub = new EventHub<Init<ContainerEventResponse>>(100);
   const socket = path.join(daemon.directory, "hub.sock");
-  const quiet = { log: new Logger("error", "text"), metrics: { started() {}, handled() {} } };
+  const quiet = { log: new Logger("error", "text") };
   const server = new GrpcServer(new Interceptor(quiet));
   server.addService("RuntimeService", {
     Version: async () => ({ version: "0.1.0", runtimeName: "t", runtimeVersion: "1", runtimeApiVersion: "v1" }),
