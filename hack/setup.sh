@@ -3,9 +3,10 @@
 #   run          to build Berth and run pods
 #   test         to run all tests, conformance included
 #   conformance  to run critest
+#   cluster      to run a Kubernetes cluster on it
 # Wants Node.js 20 or later with npm, and apt with Debian's packages within reach. Does nothing, in silence, where all
 # is there.
-# usage: hack/setup.sh [run|test|conformance]
+# usage: hack/setup.sh [run|test|conformance|cluster]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 purpose=${1:-run}
@@ -43,8 +44,9 @@ test | conformance)
     xz-utils)
   [ "$purpose" = conformance ] || packages+=(attr skopeo umoci)
   ;;
+cluster) packages+=(docker-registry etcd-server gcc libc6-dev libseccomp-dev openssl pkg-config) ;;
 *)
-  say "no such purpose: $purpose; there are run, test and conformance"
+  say "no such purpose: $purpose; there are run, test, conformance and cluster"
   exit 2
   ;;
 esac
@@ -118,4 +120,5 @@ if [ "$purpose" != run ]; then
   mount_hugetlb
   hack/build-tools.sh
   hack/build-runc.sh
+  [ "$purpose" != cluster ] || hack/build-kubernetes.sh
 fi
