@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes build/kubernetes/{kubelet,kube-apiserver,kube-controller-manager,kube-scheduler,kube-proxy,kubectl,agnhost} at the
 # version that hack/kubernetes/go.mod pins, and coredns at that of hack/kubernetes/coredns/go.mod, unless they are there.
-# The first time takes some 20 minutes on two cores, and 6 GB for Go's caches. The Go module proxy in use is the
+# The first time takes some 15 minutes on two cores, and 6 GB for Go's caches. The Go module proxy in use is the
 # machine's own (GOPROXY).
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -20,12 +20,11 @@ if [ -z "$go" ]; then
     "PATH or in /usr/local/go." >&2
   exit 1
 fi
-echo "building Kubernetes (some 20 minutes the first time)"
+echo "building Kubernetes (some 15 minutes the first time)"
 mkdir -p "$out"
 rm -f "$out/stamp"
-version=$(sed -n 's#^require k8s.io/kubernetes ##p' hack/kubernetes/go.mod)
+version=$(cd hack/kubernetes && "$go" list -m -f '{{.Version}}' k8s.io/kubernetes)
 IFS=. read -r major minor _ <<<"${version#v}"
-flags=(-trimpath)
 link="-s -w"
 for package in k8s.io/component-base/version k8s.io/client-go/pkg/version; do
   link+=" -X $package.gitVersion=$version -X $package.gitMajor=$major -X $package.gitMinor=$minor"
@@ -33,6 +32,6 @@ for package in k8s.io/component-base/version k8s.io/client-go/pkg/version; do
 done
 # Static, so that agnhost and coredns run in images that hold nothing else.
 export CGO_ENABLED=0
-(cd hack/kubernetes && "$go" build "${flags[@]}" -ldflags "$link" -o "$out/" tool)
-(cd hack/kubernetes/coredns && "$go" build "${flags[@]}" -ldflags "-s -w" -o "$out/coredns" .)
+(cd hack/kubernetes && "$go" build -trimpath -ldflags "$link" -o "$out/" tool)
+(cd hack/kubernetes/coredns && "$go" build -trimpath -ldflags "-s -w" -o "$out/coredns" .)
 echo "$stamp" >"$out/stamp"

@@ -56,6 +56,7 @@ const environment = {
   PATH: [path.join(PROJECT, "build/kubernetes"), path.join(PROJECT, "build/tools"), process.env.PATH].join(":"),
   TMPDIR: "/run/tmp",
   KUBECONFIG: FILES.adminConfig,
+  BERTH_CLUSTER_REGISTRY: registry.url,
 };
 const child = spawn(command[0], command.slice(1), { stdio: "inherit", env: environment });
 child.once("error", (error) => {

@@ -1,0 +1,24 @@
+/**
+ * The client of Kubernetes, as Node.js itself loads it: Jest would read and transform its thousands of files one by one
+ * for each test file.
+ */
+const native = process.getBuiltinModule("node:module").createRequire(__filename);
+const k8s: typeof import("@kubernetes/client-node") = native("@kubernetes/client-node");
+
+export type {
+  V1Container,
+  V1EphemeralContainer,
+  V1Pod,
+  V1PodSpec,
+  V1ContainerStatus,
+  KubernetesObject,
+} from "@kubernetes/client-node";
+
+const config = new k8s.KubeConfig();
+// Set by hack/cluster.mjs, under which these tests run.
+config.loadFromFile(process.env["KUBECONFIG"] ?? "");
+
+export const core = config.makeApiClient(k8s.CoreV1Api);
+export const apps = config.makeApiClient(k8s.AppsV1Api);
+export const batch = config.makeApiClient(k8s.BatchV1Api);
+export const objects = k8s.KubernetesObjectApi.makeApiClient(config);
