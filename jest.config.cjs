@@ -31,6 +31,7 @@ module.exports = {
     {
       ...shared,
       displayName: "e2e",
+      testEnvironment: "<rootDir>/test/e2e/environment.cjs",
       testMatch: ["<rootDir>/test/e2e/*.test.ts"],
       setupFilesAfterEnv: ["<rootDir>/test/e2e/setup.ts"],
     },

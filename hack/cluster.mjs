@@ -42,7 +42,7 @@ const cgroup = `berth-cluster-${id}`;
 const saved = TUNABLES.map((file) => [file, fs.readFileSync(file, "utf8")]);
 fs.mkdirSync(directory, { recursive: true });
 makeCgroup(cgroup);
-for (const name of ["runtime"]) makeCgroup(`${cgroup}/${name}`);
+makeCgroup(`${cgroup}/runtime`);
 
 // bash is process 1 of the namespace, for it reaps what others leave. With unshare, all in the namespace ends.
 const inside = [path.join(PROJECT, "hack/cluster/inside.mjs"), JSON.stringify({ directory, cgroup, ...options })];
@@ -50,6 +50,14 @@ const flags = ["--pid", "--fork", "--kill-child", "--mount", "--mount-proc", "--
 const first = ["bash", "-c", '"$@"; exit $?', "bash", process.execPath, ...inside, ...command];
 const child = spawn("unshare", [...flags, ...first], { stdio: "inherit", env: environment() });
 for (const name of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(name, () => child.kill("SIGKILL"));
+// Process 1 of the node, which is the only child of unshare.
+const children = `/proc/${child.pid}/task/${child.pid}/children`;
+const tell = setInterval(() => {
+  const pid = fs.existsSync(children) ? fs.readFileSync(children, "utf8").trim() : "";
+  if (pid === "") return;
+  console.error(`cluster: process 1 of the node is ${pid} here`);
+  clearInterval(tell);
+}, 50);
 const status = await new Promise((resolve) => {
   child.once("error", (error) => {
     console.error(`hack/cluster.mjs: ${error.message}`);
@@ -57,6 +65,7 @@ const status = await new Promise((resolve) => {
   });
   child.once("exit", (code) => resolve(code ?? 1));
 });
+clearInterval(tell);
 await removeCgroup(cgroup);
 for (const [file, value] of saved) fs.writeFileSync(file, value);
 if (options.keep || status !== 0) console.error(`kept: ${path.relative(PROJECT, directory)}`);

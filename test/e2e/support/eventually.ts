@@ -2,6 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 /** What other work on the machine may delay by; no promise of ours. */
 const TIMEOUT_MS = 120_000;
+/** Who set which field when says nothing of what is wrong. */
+const isTold = (key: string) => key !== "managedFields" && key !== "tolerations";
 
 /**
  * Asks until the answer is good, and gives it.
@@ -24,8 +26,9 @@ export async function eventually<T>(
       last = error;
     }
     if (Date.now() > deadline) {
-      const shown = last instanceof Error ? last.stack : JSON.stringify(last, null, 1);
-      throw new Error(`${what}: not after ${timeoutMs / 1000} s; last: ${shown?.slice(0, 6000)}`);
+      const shown =
+        last instanceof Error ? last.stack : JSON.stringify(last, (key, value) => (isTold(key) ? value : undefined));
+      throw new Error(`${what}: not after ${timeoutMs / 1000} s; last: ${shown?.slice(0, 5000)}`);
     }
     await sleep(200);
   }

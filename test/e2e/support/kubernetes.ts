@@ -1,9 +1,7 @@
-/**
- * The client of Kubernetes, as Node.js itself loads it: Jest would read and transform its thousands of files one by one
- * for each test file.
- */
-const native = process.getBuiltinModule("node:module").createRequire(__filename);
-const k8s: typeof import("@kubernetes/client-node") = native("@kubernetes/client-node");
+/** Put there by test/e2e/environment.cjs. */
+const { kubernetesClient: k8s } = globalThis as unknown as {
+  kubernetesClient: typeof import("@kubernetes/client-node");
+};
 
 export type {
   V1Container,
