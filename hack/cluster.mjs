@@ -3,9 +3,11 @@
 // runs in it (a shell, unless told otherwise), with kubectl and crictl set up; then all of it goes. What the node writes
 // lies in build/cluster/ID; its cgroup is berth-cluster-ID. hack/build-kubernetes.sh makes the programs.
 //
-// usage: hack/cluster.mjs [--standalone] [--keep] [--] [COMMAND...]
-//   --standalone   the kubelet alone, with static pods
-//   --keep         leaves what the node wrote, to be looked into; so does a command that fails
+// usage: hack/cluster.mjs [--standalone] [--keep] [--runtime NAME] [--handler NAME] [--] [COMMAND...]
+//   --standalone     the kubelet alone, with static pods
+//   --keep           leaves what the node wrote, to be looked into; so does a command that fails
+//   --runtime NAME   containerd, which hack/build-containerd.sh makes, in the place of berth
+//   --handler NAME   Berth's default runtime handler: crun or runc
 // Into a running cluster: nsenter --target PID --mount --net --pid --uts --ipc, with the PID that it prints.
 import { spawn } from "node:child_process";
 import fs from "node:fs";
@@ -28,9 +30,18 @@ const TUNABLES = [
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
-  options: { standalone: { type: "boolean", default: false }, keep: { type: "boolean", default: false } },
+  options: {
+    standalone: { type: "boolean", default: false },
+    keep: { type: "boolean", default: false },
+    runtime: { type: "string", default: "berth" },
+    handler: { type: "string" },
+  },
 });
 const command = positionals.length > 0 ? positionals : ["bash"];
+if (!["berth", "containerd"].includes(options.runtime)) {
+  console.error(`hack/cluster.mjs: no such runtime: ${options.runtime}; there are berth and containerd`);
+  process.exit(2);
+}
 if (process.getuid() !== 0) {
   console.error("hack/cluster.mjs: a node needs root");
   process.exit(2);

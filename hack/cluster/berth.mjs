@@ -1,37 +1,24 @@
-// Berth as the node's runtime, with the files of manifests/ where a node has them.
-import fs from "node:fs";
-import net from "node:net";
+// Berth as the node's runtime, where a node has it.
 import path from "node:path";
 import { tomlDocument } from "../support/daemon.cjs";
 import { runtimeOptions } from "../support/runtime.cjs";
 import { PROJECT } from "./node.cjs";
+import { installManifests, listensOn, mirrorEverything, writeFile } from "./runtime-files.mjs";
 import { keepRunning, waitFor } from "./services.cjs";
 
 const SOCKET = "/run/berth/berth.sock";
 
-const listens = () =>
-  new Promise((resolve) => {
-    const connection = net.connect(SOCKET);
-    connection.once("connect", () => connection.destroy(resolve(true))).once("error", () => resolve(false));
-  });
-
-function installFile(name, target) {
-  fs.mkdirSync(path.dirname(target), { recursive: true });
-  fs.copyFileSync(path.join(PROJECT, "manifests", name), target);
-}
-
-/** @param mirrors URLs by host; "_default" is every other host */
-export async function startBerth({ mirrors, cgroups }) {
-  installFile("cni/10-berth.conflist", "/etc/cni/net.d/10-berth.conflist");
-  installFile("crictl.yaml", "/etc/crictl.yaml");
-  for (const [host, url] of Object.entries(mirrors)) {
-    fs.mkdirSync(path.join("/etc/berth/certs.d", host), { recursive: true });
-    const hosts = { server: url, host: { [`"${url}"`]: { capabilities: ["pull", "resolve"] } } };
-    fs.writeFileSync(path.join("/etc/berth/certs.d", host, "hosts.toml"), tomlDocument(hosts));
-  }
-  const configuration = { log: { level: "debug" }, runtime: { cgroup_driver: "cgroupfs", ...runtimeOptions() } };
-  fs.writeFileSync("/etc/berth/config.toml", tomlDocument(configuration));
+/**
+ * @param registry the URL that stands for every registry
+ * @param handler of pods that name no RuntimeClass; by default one that can run them in user namespaces
+ */
+export async function startBerth({ registry, handler, cgroups }) {
+  const endpoint = `unix://${SOCKET}`;
+  installManifests(endpoint);
+  mirrorEverything("/etc/berth/certs.d", registry);
+  const runtime = { cgroup_driver: "cgroupfs", ...runtimeOptions(), ...(handler ? { default_handler: handler } : {}) };
+  writeFile("/etc/berth/config.toml", tomlDocument({ log: { level: "debug" }, runtime }));
   keepRunning({ name: "berth", command: [path.join(PROJECT, "bin/berth"), "serve"], cgroups });
-  await waitFor("Berth listens", { of: "berth" }, listens);
-  return { endpoint: `unix://${SOCKET}` };
+  await waitFor("Berth listens", { of: "berth" }, () => listensOn(SOCKET));
+  return endpoint;
 }

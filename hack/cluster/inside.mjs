@@ -8,6 +8,7 @@ import { startAddons, waitForCluster } from "./addons.mjs";
 import { startBerth } from "./berth.mjs";
 import { makeCertificates } from "./certificates.mjs";
 import { countingCgroups } from "./cgroups.mjs";
+import { startContainerd } from "./containerd.mjs";
 import { startControlPlane } from "./control-plane.mjs";
 import { mountNode } from "./filesystem.mjs";
 import { pushClusterImages } from "./images.mjs";
@@ -16,7 +17,7 @@ import { connectNode } from "./network.mjs";
 import { FILES, PROJECT } from "./node.cjs";
 
 const [options, ...command] = process.argv.slice(2);
-const { directory, cgroup, standalone } = JSON.parse(options);
+const { directory, cgroup, standalone, runtime, handler } = JSON.parse(options);
 const began = Date.now();
 const step = (text) => console.error(`cluster: ${((Date.now() - began) / 1000).toFixed(1)} s: ${text}`);
 
@@ -28,8 +29,10 @@ const registry = await startRegistry("/run/registry");
 await pushClusterImages(registry.url);
 step("a registry with the images");
 
-const runtime = await startBerth({
-  mirrors: { _default: registry.url },
+const startRuntime = { berth: startBerth, containerd: startContainerd }[runtime];
+const endpoint = await startRuntime({
+  registry: registry.url,
+  handler,
   cgroups: countingCgroups(`${cgroup}/runtime`),
 });
 step("the runtime");
@@ -39,11 +42,7 @@ if (!standalone) {
   await startControlPlane();
   step("the control plane");
 }
-await startKubelet({
-  ...runtime,
-  standalone,
-  cgroupRoot: `/${cgroup}`,
-});
+await startKubelet({ endpoint, standalone, cgroupRoot: `/${cgroup}` });
 step("the kubelet");
 if (!standalone) {
   await startAddons();
@@ -57,6 +56,7 @@ const environment = {
   TMPDIR: "/run/tmp",
   KUBECONFIG: FILES.adminConfig,
   BERTH_CLUSTER_REGISTRY: registry.url,
+  BERTH_CLUSTER_CGROUP: cgroup,
 };
 const child = spawn(command[0], command.slice(1), { stdio: "inherit", env: environment });
 child.once("error", (error) => {

@@ -36,7 +36,9 @@ function commonConfiguration({ endpoint, cgroupRoot }) {
     },
     imageGCHighThresholdPercent: 100,
     evictionPressureTransitionPeriod: "10s",
-    enableControllerAttachDetach: true,
+    shutdownGracePeriod: "20s",
+    shutdownGracePeriodCriticalPods: "5s",
+    syncFrequency: "10s",
     featureGates: { EventedPLEG: true, PodAndContainerStatsFromCRI: true },
   };
 }
@@ -69,15 +71,15 @@ export const kubeletAnswers = async () => (await fetch("http://127.0.0.1:10248/h
 
 /**
  * @param endpoint of the CRI
- * @param cgroupRoot the cgroup that pods and the kubelet are in
  * @param standalone without an API server
+ * @param cgroupRoot the cgroup that pods and the kubelet are in
  */
-export async function startKubelet({ standalone = false, cgroups, ...options }) {
+export async function startKubelet({ standalone, ...options }) {
   fs.mkdirSync(FILES.manifests, { recursive: true });
   const configuration = standalone ? standaloneConfiguration(options) : clusterConfiguration(options);
   fs.writeFileSync(FILES.kubeletConfig, JSON.stringify(configuration, null, 2));
   const own = [`--config=${FILES.kubeletConfig}`, `--node-ip=${NODE.address}`, "--v=2"];
   if (!standalone) own.push(`--kubeconfig=${path.join(FILES.kubernetes, "kubelet.conf")}`);
-  keepRunning({ name: "kubelet", command: [program("kubelet"), ...own], cgroups });
+  keepRunning({ name: "kubelet", command: [program("kubelet"), ...own] });
   await waitFor("the kubelet is healthy", { of: "kubelet" }, kubeletAnswers);
 }
