@@ -44,7 +44,9 @@ test | conformance)
     xz-utils)
   [ "$purpose" = conformance ] || packages+=(attr skopeo umoci)
   ;;
-cluster) packages+=(docker-registry etcd-server gcc libc6-dev libseccomp-dev openssl pkg-config) ;;
+cluster)
+  packages+=(dbus docker-registry etcd-server gcc libc6-dev libseccomp-dev openssl pkg-config python3-dbus python3-gi)
+  ;;
 *)
   say "no such purpose: $purpose; there are run, test, conformance and cluster"
   exit 2

@@ -13,6 +13,7 @@ import { startControlPlane } from "./control-plane.mjs";
 import { mountNode } from "./filesystem.mjs";
 import { pushClusterImages } from "./images.mjs";
 import { startKubelet } from "./kubelet.mjs";
+import { startLogind } from "./logind.mjs";
 import { connectNode } from "./network.mjs";
 import { FILES, PROJECT } from "./node.cjs";
 
@@ -42,6 +43,7 @@ if (!standalone) {
   await startControlPlane();
   step("the control plane");
 }
+await startLogind();
 await startKubelet({ endpoint, standalone, cgroupRoot: `/${cgroup}` });
 step("the kubelet");
 if (!standalone) {

@@ -2,10 +2,10 @@ import fs from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { FILES, NODE } from "../../hack/cluster/node.cjs";
-import { holdService, pidOf, readServiceLog, releaseService, restartService } from "../../hack/cluster/services.cjs";
+import { holdService, releaseService, restartService } from "../../hack/cluster/services.cjs";
 import { eventually } from "./support/eventually";
 import { core } from "./support/kubernetes";
-import { idle, isReady, Namespace, shell, statusOf } from "./support/namespace";
+import { idle, Namespace, shell, statusOf } from "./support/namespace";
 import { kubectl, output } from "./support/run";
 
 let namespace: Namespace;
@@ -177,16 +177,4 @@ test("a pod that goes while Berth is away leaves nothing behind", async () => {
   const mounts = fs.readFileSync("/proc/self/mountinfo", "utf8");
   expect(mounts).not.toContain(id);
   expect(mounts).not.toContain(pod.metadata?.uid);
-});
-
-test("graceful shutdown of the node: what stands in its way here is said", async () => {
-  // The kubelet asks logind over D-Bus for the delay; without it, it says so and goes on.
-  expect(pidOf("kubelet")).toBeDefined();
-  if (fs.existsSync("/run/dbus/system_bus_socket")) throw new Error("there is a D-Bus here: test the shutdown itself");
-  const reason = readServiceLog("kubelet")
-    .split("\n")
-    .find((line) => /shutdown manager|nodeshutdown|node shutdown/i.test(line));
-  console.warn(`graceful node shutdown is not tried: no logind here: ${reason}`);
-  expect(reason).toMatch(/dbus|system_bus_socket|Failed to start node shutdown manager|not enabled/i);
-  expect(isReady(await namespace.ready("kept"))).toBe(true);
 });
