@@ -1,4 +1,9 @@
+import fs from "node:fs";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { FILES, NODE } from "../../hack/cluster/node.cjs";
+import { restartService } from "../../hack/cluster/services.cjs";
+import { eventually } from "./support/eventually";
+import { core } from "./support/kubernetes";
 import { idle, Namespace, shell, statusOf } from "./support/namespace";
 
 let namespace: Namespace;
@@ -62,4 +67,27 @@ test("a pod that fills an emptyDir beyond its limit is evicted", async () => {
   });
   const pod = await namespace.until("volume", "is evicted", ({ status }) => status?.reason === "Evicted");
   expect(pod.status?.message).toMatch(/exceeds the limit "8Mi"/);
+});
+
+test("a node that is short of memory says so, and evicts the pod that was promised the least", async () => {
+  await namespace.readyPod("spare", { containers: [idle()] });
+  const pressure = async () => {
+    const { status } = await core.readNode({ name: NODE.name });
+    return status?.conditions?.find(({ type }) => type === "MemoryPressure")?.status;
+  };
+  const configuration = fs.readFileSync(FILES.kubeletConfig, "utf8");
+  const { evictionHard, ...others } = JSON.parse(configuration);
+  // More than any machine has.
+  const short = { ...others, evictionHard: { ...evictionHard, "memory.available": "100Ti" } };
+  fs.writeFileSync(FILES.kubeletConfig, JSON.stringify(short));
+  try {
+    await restartService("kubelet");
+    const pod = await namespace.until("spare", "is evicted", ({ status }) => status?.reason === "Evicted");
+    expect(pod.status?.message).toMatch(/low on resource: memory/);
+    await eventually("the node says so", pressure, (status) => status === "True");
+  } finally {
+    fs.writeFileSync(FILES.kubeletConfig, configuration);
+    await restartService("kubelet");
+  }
+  await eventually("the pressure is over", pressure, (status) => status === "False");
 });

@@ -47,7 +47,8 @@ const sandboxes = async () => {
 };
 const address = async () => {
   const [one] = await sandboxes();
-  return JSON.parse(await output("crictl", "inspectp", one?.id ?? "")).status.network.ip as string;
+  if (!one) throw new Error("there is no sandbox");
+  return JSON.parse(await output("crictl", "inspectp", one.id)).status.network.ip as string;
 };
 
 test("a static pod runs, outlives the kubelet and Berth, and goes with its file", async () => {
