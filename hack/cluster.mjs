@@ -3,11 +3,12 @@
 // runs in it (a shell, unless told otherwise), with kubectl and crictl set up; then all of it goes. What the node writes
 // lies in build/cluster/ID; its cgroup is berth-cluster-ID. hack/build-kubernetes.sh makes the programs.
 //
-// usage: hack/cluster.mjs [--standalone] [--keep] [--runtime NAME] [--handler NAME] [--] [COMMAND...]
+// usage: hack/cluster.mjs [--standalone] [--keep] [--runtime NAME] [--handler NAME] [--default-gates] [--] [COMMAND...]
 //   --standalone     the kubelet alone, with static pods
 //   --keep           leaves what the node wrote, to be looked into; so does a command that fails
 //   --runtime NAME   containerd, which hack/build-containerd.sh makes, in the place of berth
 //   --handler NAME   Berth's default runtime handler: crun or runc
+//   --default-gates  the kubelet with its own feature gates, without events and statistics from the CRI
 // Into a running cluster: nsenter --target PID --mount --net --pid --uts --ipc, with the PID that it prints.
 import { spawn } from "node:child_process";
 import fs from "node:fs";
@@ -35,6 +36,7 @@ const { values: options, positionals } = parseArgs({
     keep: { type: "boolean", default: false },
     runtime: { type: "string", default: "berth" },
     handler: { type: "string" },
+    "default-gates": { type: "boolean", default: false },
   },
 });
 const command = positionals.length > 0 ? positionals : ["bash"];

@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 // Fills the node of a cluster with pods, and tells how long that took and what the runtime took for it. Run it in a
 // cluster of hack/cluster.mjs:
-//   hack/cluster.mjs -- hack/fill-node.mjs
-//   hack/cluster.mjs --runtime containerd -- hack/fill-node.mjs
+//   hack/cluster.mjs --default-gates -- hack/fill-node.mjs
+//   hack/cluster.mjs --default-gates --runtime containerd -- hack/fill-node.mjs
 // usage: hack/fill-node.mjs [--pods 110] [--idle-seconds 60]
 //   --pods N           pods of the Deployment; the cluster's own come on top
 //   --idle-seconds N   how long the node is watched once all are Ready

@@ -18,7 +18,7 @@ import { connectNode } from "./network.mjs";
 import { FILES, PROJECT } from "./node.cjs";
 
 const [options, ...command] = process.argv.slice(2);
-const { directory, cgroup, standalone, runtime, handler } = JSON.parse(options);
+const { directory, cgroup, standalone, runtime, handler, "default-gates": defaultGates } = JSON.parse(options);
 const began = Date.now();
 const step = (text) => console.error(`cluster: ${((Date.now() - began) / 1000).toFixed(1)} s: ${text}`);
 
@@ -44,7 +44,8 @@ if (!standalone) {
   step("the control plane");
 }
 await startLogind();
-await startKubelet({ endpoint, standalone, cgroupRoot: `/${cgroup}` });
+const featureGates = defaultGates ? {} : { EventedPLEG: true, PodAndContainerStatsFromCRI: true };
+await startKubelet({ endpoint, standalone, featureGates, cgroupRoot: `/${cgroup}` });
 step("the kubelet");
 if (!standalone) {
   await startAddons();

@@ -5,7 +5,7 @@ import { FILES, NODE, program } from "./node.cjs";
 import { keepRunning, waitFor } from "./services.cjs";
 
 /** What every kubelet of ours is told. */
-function commonConfiguration({ endpoint, cgroupRoot }) {
+function commonConfiguration({ endpoint, cgroupRoot, featureGates }) {
   return {
     apiVersion: "kubelet.config.k8s.io/v1beta1",
     kind: "KubeletConfiguration",
@@ -39,7 +39,7 @@ function commonConfiguration({ endpoint, cgroupRoot }) {
     shutdownGracePeriod: "20s",
     shutdownGracePeriodCriticalPods: "5s",
     syncFrequency: "10s",
-    featureGates: { EventedPLEG: true, PodAndContainerStatsFromCRI: true },
+    featureGates,
   };
 }
 
@@ -73,6 +73,7 @@ export const kubeletAnswers = async () => (await fetch("http://127.0.0.1:10248/h
  * @param endpoint of the CRI
  * @param standalone without an API server
  * @param cgroupRoot the cgroup that pods and the kubelet are in
+ * @param featureGates other than the kubelet's own
  */
 export async function startKubelet({ standalone, ...options }) {
   fs.mkdirSync(FILES.manifests, { recursive: true });
