@@ -26,6 +26,8 @@ if (!cgroup || !(pods > 0) || !(idleSeconds > 0)) {
 const kubectl = (args, input) =>
   execFileSync("kubectl", args, { encoding: "utf8", input, stdio: ["pipe", "pipe", "inherit"] });
 const NAME = "fill";
+/** What follows the start of a pod: status updates, first statistics. */
+const SETTLE_MS = 20_000;
 const deployment = {
   apiVersion: "apps/v1",
   kind: "Deployment",
@@ -99,6 +101,8 @@ const began = Date.now();
 scale(pods);
 const secondsToReady = await waitForPods(pods, began);
 const ready = { cpu: cpuSeconds(), memory: runtimeMemory() };
+await sleep(SETTLE_MS);
+const settled = cpuSeconds();
 await sleep(idleSeconds * 1000);
 const idle = { cpu: cpuSeconds(), memory: runtimeMemory() };
 const ending = Date.now();
@@ -113,7 +117,7 @@ console.log(`
 |---|---|
 | all Ready after, s | ${secondsToReady.toFixed(1)} |
 | CPU of the runtime until then, s | ${(ready.cpu - before.cpu).toFixed(1)} |
-| CPU of the runtime per minute once all run, s | ${(((idle.cpu - ready.cpu) * 60) / idleSeconds).toFixed(2)} |
+| CPU of the runtime per minute once all run, s | ${(((idle.cpu - settled) * 60) / idleSeconds).toFixed(2)} |
 | memory of the runtime then, MiB PSS | ${total(idle.memory).toFixed(0)} |
 | of that | ${shown(idle.memory)} |
 | with one pod before | ${shown(before.memory)} |

@@ -70,7 +70,8 @@ test("a pod that fills an emptyDir beyond its limit is evicted", async () => {
 });
 
 test("a node that is short of memory says so, and evicts the pod that was promised the least", async () => {
-  await namespace.readyPod("spare", { containers: [idle()] });
+  // Promised something, for the kubelet does not even take back a pod that was promised nothing.
+  await namespace.readyPod("spare", { containers: [idle({ resources: { requests: { memory: "64Ki" } } })] });
   const pressure = async () => {
     const { status } = await core.readNode({ name: NODE.name });
     return status?.conditions?.find(({ type }) => type === "MemoryPressure")?.status;

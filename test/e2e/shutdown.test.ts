@@ -14,13 +14,17 @@ afterAll(() => namespace.remove());
 /** The stand-in for logind (hack/cluster/logind.py). */
 const tellLogind = (signal: NodeJS.Signals) => process.kill(pidOf("logind") ?? 0, signal);
 
+const logind = () => readServiceLog("logind").trim().split("\n");
+
 const readyCondition = async () => {
   const node = await core.readNode({ name: NODE.name });
   return node.status?.conditions?.find(({ type }) => type === "Ready");
 };
 
 test("before the node shuts down its pods are asked to end, and the shutdown waits for them", async () => {
-  await eventually("the kubelet holds shutdowns up", () => readServiceLog("logind").includes("held up by kubelet"));
+  await eventually("the kubelet holds shutdowns up", logind, (lines) =>
+    /^held up by kubelet: shutdown, delay/.test(lines.at(-1) ?? ""),
+  );
   await namespace.readyPod("ends", {
     terminationGracePeriodSeconds: 15,
     containers: [shell('trap "sleep 2; echo put away; exit 0" TERM; while :; do sleep 1 & wait $!; done')],
@@ -28,9 +32,10 @@ test("before the node shuts down its pods are asked to end, and the shutdown wai
   tellLogind("SIGUSR1");
   try {
     const pod = await namespace.ended("ends");
-    expect(pod.status?.message).toMatch(/imminent node shutdown/);
+    const disruption = pod.status?.conditions?.find(({ type }) => type === "DisruptionTarget");
+    expect(disruption?.message).toMatch(/imminent node shutdown/);
     expect(statusOf(pod)?.state?.terminated?.exitCode).toBe(0);
-    await eventually("the shutdown is let go", () => readServiceLog("logind").includes("let go by kubelet"));
+    await eventually("the shutdown is let go", logind, (lines) => lines.at(-1) === "let go by kubelet");
     await eventually("the node says why it is not ready", readyCondition, (one) =>
       Boolean(one?.status === "False" && one.message?.includes("node is shutting down")),
     );
