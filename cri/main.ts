@@ -4,6 +4,7 @@ import { collectDefaultMetrics, Registry } from "prom-client";
 import type { Config } from "../api/config/schema";
 import { Networks } from "../cni/networks";
 import { ImageService } from "../images/image-service";
+import { loadDefaultProfile } from "../oci/apparmor/load-default";
 import { RuntimeHandlers } from "../oci/runtime/handlers";
 import { daemonCapabilities } from "../oci/spec/capabilities";
 import { Cgroups } from "../sys/cgroups";
@@ -13,6 +14,7 @@ import { HostMounts } from "../sys/mounts";
 import { HostNamespaces } from "../sys/namespaces";
 import { cgroupDriverFor } from "./cgroup-driver";
 import { watchExits } from "./container/exit-watch";
+import { kernelFeatures } from "./container/kernel-features";
 import { PodEvents } from "./events/pod-events";
 import { podState } from "./events/pod-state";
 import { Logger } from "./log";
@@ -73,7 +75,7 @@ export async function startDaemon(config: Config): Promise<{ stop(): Promise<voi
     },
     { warn },
   );
-  const [runtimes, noUserNamespaces] = await Promise.all([
+  const [runtimes, noUserNamespaces, apparmorProfile] = await Promise.all([
     RuntimeHandlers.open(
       {
         configured: config.runtime.handlers,
@@ -88,6 +90,9 @@ export async function startDaemon(config: Config): Promise<{ stop(): Promise<voi
       warn,
     ),
     findUserNamespaceObstacle(config.root, mounts),
+    kernelFeatures().apparmor
+      ? loadDefaultProfile({ configured: config.runtime.apparmor_profile, scratchDirectory: config.state }, warn)
+      : undefined,
     images.open(),
     networks.start(),
   ]);
@@ -109,6 +114,7 @@ export async function startDaemon(config: Config): Promise<{ stop(): Promise<voi
     locks: new KeyedLock(),
     streaming,
     noUserNamespaces,
+    apparmorProfile,
     events: new PodEvents({
       sandboxOf: (id) => services.store.sandboxes.find(id),
       stateOf: (sandbox) => podState(services, sandbox),

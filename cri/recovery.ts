@@ -7,6 +7,7 @@ import { nowNs } from "./clock";
 import { isLost, readExit, recordExit, unknownExit } from "./container/exit";
 import { ownParent } from "./sandbox/cgroup-parent";
 import { podFiles } from "./sandbox/pod-files";
+import { releaseCgroups } from "./sandbox/release-cgroups";
 import type { Services } from "./services";
 import { containerName, type ContainerRecord } from "./store/container";
 import { containerFingerprint, podFingerprint } from "./store/request-fingerprint";
@@ -82,14 +83,14 @@ async function adoptContainer(services: Services, record: ContainerRecord): Prom
 
 /** Removes all traces of a sandbox that is no whole one. */
 async function discardSandbox(services: Services, id: SandboxId, madeCgroups: string[]): Promise<void> {
-  const { runtimes, networks, namespaces, mounts, paths, cgroups } = services;
+  const { runtimes, networks, namespaces, mounts, paths } = services;
   const directory = paths.sandbox(id);
   for (const name of runtimes.names()) await runtimes.get(name).delete(id);
   const netns = path.join(directory, "ns", "net");
   await networks.tearDown({ sandboxId: id, netnsPath: namespaces.isPinned(netns) ? netns : "" });
   mounts.unmount(podFiles(directory).shm);
   for (const type of namespaceTypes) namespaces.unpin(path.join(directory, "ns", type));
-  cgroups.removeEmpty(madeCgroups);
+  await releaseCgroups(services, { id, madeCgroups });
   fs.rmSync(directory, { recursive: true, force: true });
 }
 

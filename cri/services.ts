@@ -34,6 +34,8 @@ export interface Services {
   stats: { cpu: CpuSampler; writableLayers: WritableLayers };
   streaming: StreamUrls;
   daemon: DaemonRights;
+  /** The loaded AppArmor profile that RuntimeDefault stands for; absent where there is none. */
+  apparmorProfile?: string;
   /** What keeps this node from user namespaces; absent where nothing does. */
   noUserNamespaces?: string;
 }

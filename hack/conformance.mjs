@@ -7,19 +7,18 @@
 //   --allow-failures    failed specs are listed, and that is all; --min-passed still counts
 //   --machine-runtime   runs pods by what is installed, not by the runc that the tests build for user namespaces
 //   --keep              leaves the daemon's directory, to be looked into
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { runCritest, summarise } from "./support/critest.mjs";
 import { environment, layOut, remove, start, stop } from "./support/daemon.cjs";
-import { readSpecs } from "./support/junit.mjs";
 import { startRegistry } from "./support/registry.cjs";
 import { runtimeOptions } from "./support/runtime.cjs";
 import { uniqueId } from "./support/unique.cjs";
 
 const PROJECT = fileURLToPath(new URL("..", import.meta.url));
 const OUT = path.join(PROJECT, "build/conformance");
-const JUNIT = path.join(OUT, "junit.xml");
 const LIMIT = "45m";
 
 function readArguments(args) {
@@ -39,35 +38,6 @@ function readArguments(args) {
   return options;
 }
 
-/** Runs critest, its output both shown and kept. */
-function runCritest(daemon, args, signal) {
-  const temporary = path.join(daemon.directory, "tmp");
-  fs.mkdirSync(temporary);
-  const log = fs.createWriteStream(path.join(OUT, "critest.log"));
-  const colour = process.stdout.isTTY ? [] : ["--ginkgo.no-color"];
-  const own = [
-    `--runtime-endpoint=${daemon.endpoint}`,
-    `--image-endpoint=${daemon.endpoint}`,
-    `--ginkgo.junit-report=${JUNIT}`,
-    `--ginkgo.timeout=${LIMIT}`,
-  ];
-  const child = spawn(path.join(PROJECT, "build/tools/critest"), [...own, ...colour, ...args], {
-    cwd: daemon.directory,
-    env: { ...environment(), TMPDIR: temporary },
-    stdio: ["ignore", "pipe", "pipe"],
-    signal,
-    killSignal: "SIGINT", // ginkgo then still cleans up and writes its report
-  });
-  for (const stream of [child.stdout, child.stderr])
-    stream.on("data", (data) => {
-      process.stdout.write(data);
-      log.write(data);
-    });
-  return new Promise((resolve, reject) => {
-    child.once("error", (error) => error.name !== "AbortError" && reject(error)).once("close", () => log.end(resolve));
-  });
-}
-
 /** Pods that failed specs left, by way of the CRI, so that address and rule go as they would on a node. */
 function removePods(daemon) {
   try {
@@ -80,37 +50,6 @@ function removePods(daemon) {
   } catch {
     // what stays is taken away with the directory
   }
-}
-
-/** The line of gomega's report that says what happened. */
-const gist = (reason) =>
-  (reason.split("\n").find((line) => !/^\s*$|^Unexpected error:|^\s*<.*>: *$/.test(line)) ?? reason)
-    .trim()
-    .slice(0, 300);
-
-function summarise(specs, log) {
-  const of = (status) => specs.filter((spec) => spec.status === status);
-  const count = (list) => Object.groupBy(list, (spec) => spec.reason || "no reason given");
-  // What the command line left out says only "skipped"; benchmarks are no part of conformance.
-  const reasons = Object.entries(count(of("skipped"))).map(([reason, list]) => [
-    reason === "skipped" ? "not selected (benchmarks, or by the arguments)" : reason.replace(/^skipped - /, ""),
-    list.length,
-  ]);
-  const summary = {
-    total: specs.length,
-    passed: of("passed").length,
-    failed: of("failed").length,
-    skipped: of("skipped").length,
-    skippedBecause: Object.fromEntries(reasons),
-    failures: of("failed").map(({ name, reason }) => ({ name, reason: gist(reason) })),
-  };
-  fs.writeFileSync(path.join(OUT, "summary.json"), `${JSON.stringify(summary, null, 2)}\n`);
-  for (const { name, reason } of summary.failures) console.log(`failed: ${name}\n        ${reason}`);
-  console.log("\n| critest | specs |\n|---|---|");
-  for (const status of ["passed", "failed", "skipped"]) console.log(`| ${status} | ${summary[status]} |`);
-  for (const [reason, number] of reasons) console.log(`| skipped: ${reason} | ${number} |`);
-  console.log(`\nreport: ${path.relative(PROJECT, JUNIT)}; daemon's log: ${path.relative(PROJECT, log)}`);
-  return summary;
 }
 
 const options = readArguments(process.argv.slice(2));
@@ -138,7 +77,8 @@ try {
   daemon.log = log;
   fs.rmSync(log, { force: true });
   await start(daemon);
-  await runCritest(daemon, options.critest, interrupt.signal);
+  const { endpoint } = daemon;
+  await runCritest({ endpoint, out: OUT, directory, limit: LIMIT, args: options.critest, signal: interrupt.signal });
   removePods(daemon);
 } finally {
   if (daemon && !options.keep) await remove(daemon);
@@ -148,11 +88,7 @@ try {
   else console.log(`kept: ${directory}`);
 }
 
-if (!fs.existsSync(JUNIT)) {
-  console.error("hack/conformance.mjs: critest left no report");
-  process.exit(1);
-}
-const { passed, failed } = summarise(readSpecs(fs.readFileSync(JUNIT, "utf8")), log);
+const { passed, failed } = summarise(OUT);
 if (passed < options.minPassed)
   console.error(`hack/conformance.mjs: ${passed} specs passed, ${options.minPassed} are wanted`);
 const good = passed >= options.minPassed && (failed === 0 || options.allowFailures) && !interrupt.signal.aborted;

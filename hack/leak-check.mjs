@@ -17,8 +17,8 @@ const PLACES = [
   "/var/lib/cni/networks",
   "/etc/cni/net.d",
 ];
-/** A container's or pod's cgroup. Those that come and go with sessions and services are somebody else's. */
-const CGROUPS = /[0-9a-f]{64}|berth|kubepods|conmon|crun|runc|\/k8s/;
+/** A container's or pod's cgroup; test.slice is critest's. Those that come and go with sessions and services are somebody else's. */
+const CGROUPS = /[0-9a-f]{64}|berth|kubepods|conmon|crun|runc|\/k8s|\/test\.slice/;
 const TEMPORARY = /^(berth|cri-|critest|podLogTest|seccomp-tests|apparmor|conmon)/;
 
 const list = (directory) => {

@@ -3,9 +3,10 @@
 #   run          to build Berth and run pods
 #   test         to run all tests, conformance included
 #   conformance  to run critest
+#   vm           to run critest in a virtual machine
 # Wants Node.js 20 or later with npm, and apt with Debian's packages within reach. Does nothing, in silence, where all
 # is there.
-# usage: hack/setup.sh [run|test|conformance]
+# usage: hack/setup.sh [run|test|conformance|vm]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 purpose=${1:-run}
@@ -38,13 +39,14 @@ as_root() {
 packages=(busybox-static conmon containernetworking-plugins crun iproute2 iptables runc)
 case $purpose in
 run) ;;
-test | conformance)
+test | conformance | vm)
   packages+=(bzip2 docker-registry dpkg-dev gcc libc6-dev libseccomp-dev make nginx-light patch pkg-config
     xz-utils)
-  [ "$purpose" = conformance ] || packages+=(attr skopeo umoci)
+  [ "$purpose" != test ] || packages+=(attr skopeo umoci)
+  [ "$purpose" != vm ] || packages+=(debian-archive-keyring e2fsprogs mmdebstrap qemu-system-x86)
   ;;
 *)
-  say "no such purpose: $purpose; there are run, test and conformance"
+  say "no such purpose: $purpose; there are run, test, conformance and vm"
   exit 2
   ;;
 esac
@@ -114,8 +116,10 @@ mount_hugetlb() {
   as_root mount -t cgroup -o hugetlb cgroup /sys/fs/cgroup/hugetlb
 }
 
-if [ "$purpose" != run ]; then
+[ "$purpose" = run ] || hack/build-tools.sh
+case $purpose in
+test | conformance)
   mount_hugetlb
-  hack/build-tools.sh
   hack/build-runc.sh
-fi
+  ;;
+esac

@@ -1,7 +1,7 @@
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { Cgroups } from "./cgroups";
+import { Cgroups, cutCgroups } from "./cgroups";
 
 let base: string;
 let cgroups: Cgroups;
@@ -52,4 +52,33 @@ test("removeOwn() removes what is named by the container, and no parent", () => 
   fs.mkdirSync(path.join(base, "memory/pod/abc"), { recursive: true });
   cgroups.removeOwn({ memory: "/pod/abc", pids: "/pod" }, "abc");
   expect([exists("pod/abc"), exists("pod")]).toEqual([false, true]);
+});
+
+test("cutCgroups() ends a path after the container's part, whatever the runtime has made inside", () => {
+  const paths = { "": "/a.slice/cri-berth-abc.scope/container", memory: "/pod/abc", pids: "/other" };
+  expect(cutCgroups(paths, "abc")).toEqual({ "": "/a.slice/cri-berth-abc.scope", memory: "/pod/abc", pids: "/other" });
+});
+
+test("claim() says what is not there yet and so will be ours, without making it", () => {
+  fs.mkdirSync(path.join(base, "memory/kubepods"));
+  expect(cgroups.claim("/kubepods/pod1/inner")).toEqual(["/kubepods/pod1", "/kubepods/pod1/inner"]);
+  expect(exists("kubepods/pod1")).toBe(false);
+  fs.mkdirSync(path.join(base, "memory/kubepods/pod1"));
+  expect(cgroups.claim("/kubepods/pod1")).toEqual(["/kubepods/pod1"]);
+  fs.rmdirSync(path.join(base, "memory/kubepods/pod1"));
+  cgroups.forgetGone("/kubepods/pod1");
+  fs.mkdirSync(path.join(base, "memory/kubepods/pod1"));
+  expect(cgroups.claim("/kubepods/pod1")).toEqual([]);
+});
+
+test("isEmpty() is true of what is gone or has neither processes nor cgroups", () => {
+  const directory = path.join(base, "memory/pod");
+  fs.mkdirSync(path.join(directory, "inner"), { recursive: true });
+  fs.writeFileSync(path.join(directory, "cgroup.procs"), "");
+  expect(cgroups.isEmpty("/pod")).toBe(false);
+  fs.rmdirSync(path.join(directory, "inner"));
+  expect(cgroups.isEmpty("/pod")).toBe(true);
+  fs.writeFileSync(path.join(directory, "cgroup.procs"), "12\n");
+  expect(cgroups.isEmpty("/pod")).toBe(false);
+  expect(cgroups.isEmpty("/gone")).toBe(true);
 });

@@ -64,6 +64,19 @@ export function cgroupsOf(pid: number): CgroupPaths {
   return paths;
 }
 
+/**
+ * The same, cut after the part of each path that holds `id`: what a container's limits lie in. An OCI runtime may put its
+ * processes into a cgroup of its own inside (crun's "container" in a systemd scope).
+ */
+export function cutCgroups(paths: CgroupPaths, id: string): CgroupPaths {
+  const cut = (cgroup: string) => {
+    const at = cgroup.indexOf(id);
+    const end = at < 0 ? -1 : cgroup.indexOf("/", at);
+    return end < 0 ? cgroup : cgroup.slice(0, end);
+  };
+  return Object.fromEntries(Object.entries(paths).map(([controller, cgroup]) => [controller, cut(cgroup)]));
+}
+
 export class Cgroups {
   /** Those that were not there before us, and so are ours to remove. */
   private readonly made = new Set<string>();
@@ -94,8 +107,7 @@ export class Cgroups {
    * controllers down. Returns those of its parents and itself that this daemon has made, now or before, outermost first.
    */
   ensure(cgroup: string): string[] {
-    const parts = cgroup.split("/").filter(Boolean);
-    const prefixes = parts.map((_, index) => `/${parts.slice(0, index + 1).join("/")}`);
+    const prefixes = prefixesOf(cgroup);
     for (const each of prefixes) {
       for (const directory of this.directories(each)) {
         if (!fs.existsSync(path.dirname(directory)) || fs.existsSync(directory)) continue;
@@ -106,6 +118,26 @@ export class Cgroups {
       }
     }
     return prefixes.filter((each) => this.made.has(each));
+  }
+
+  /** For a cgroup that systemd will make: what ensure() would have to make of it, and so is ours. Outermost first. */
+  claim(cgroup: string): string[] {
+    const prefixes = prefixesOf(cgroup);
+    for (const each of prefixes) if (!this.directories(each).some((one) => fs.existsSync(one))) this.made.add(each);
+    return prefixes.filter((each) => this.made.has(each));
+  }
+
+  /** Whether a cgroup has neither processes nor cgroups in it, or is gone. */
+  isEmpty(cgroup: string): boolean {
+    return this.directories(cgroup).every((directory) => {
+      try {
+        const hasInner = fs.readdirSync(directory, { withFileTypes: true }).some((entry) => entry.isDirectory());
+        return !hasInner && fs.readFileSync(path.join(directory, "cgroup.procs"), "utf8") === "";
+      } catch (error) {
+        if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENODEV") return true;
+        throw error;
+      }
+    });
   }
 
   /** What an earlier run of the daemon has made. */
@@ -123,8 +155,13 @@ export class Cgroups {
           // someone else uses it, or it is gone
         }
       }
-      if (!this.directories(cgroup).some((directory) => fs.existsSync(directory))) this.made.delete(cgroup);
+      this.forgetGone(cgroup);
     }
+  }
+
+  /** One that is no more is nobody's: who makes it next owns it. */
+  forgetGone(cgroup: string): void {
+    if (!this.directories(cgroup).some((directory) => fs.existsSync(directory))) this.made.delete(cgroup);
   }
 
   /** Ends every process of a cgroup, those of cgroups inside it too. Returns once none is left or after `timeoutMs`. */
@@ -136,14 +173,14 @@ export class Cgroups {
     for (let round = 0; performance.now() < until; round++) {
       const pids = processesBelow(directory);
       if (pids.length === 0) return;
-      if (fs.existsSync(killFile)) fs.writeFileSync(killFile, "1");
-      else {
-        for (const pid of pids) {
-          try {
-            process.kill(pid, "SIGKILL");
-          } catch {
-            // gone meanwhile
-          }
+      const kills = fs.existsSync(killFile)
+        ? [() => fs.writeFileSync(killFile, "1")]
+        : pids.map((pid) => () => process.kill(pid, "SIGKILL"));
+      for (const kill of kills) {
+        try {
+          kill();
+        } catch {
+          // gone meanwhile, the process or with its last one the cgroup
         }
       }
       await new Promise((resolve) => setTimeout(resolve, Math.min(50, 2 << round)));
@@ -179,6 +216,12 @@ export class Cgroups {
     if (cgroup === undefined || cgroup === "/" || cgroup.includes("..")) return undefined;
     return this.directory(controller, cgroup);
   }
+}
+
+/** A cgroup and its parents, outermost first, the root left out. */
+function prefixesOf(cgroup: string): string[] {
+  const parts = cgroup.split("/").filter(Boolean);
+  return parts.map((_, index) => `/${parts.slice(0, index + 1).join("/")}`);
 }
 
 function handDownControllers(directory: string): void {

@@ -51,6 +51,10 @@ export const configSchema = section("Berth: a container runtime for Kubernetes n
     ),
     default_sysctls: texts([], 'Set in every pod that does not share the host\'s namespaces: "name=value".'),
     seccomp_profile: text("", "The profile RuntimeDefault stands for; empty for the built-in one.", absoluteOrEmpty),
+    apparmor_profile: text(
+      "",
+      "The loaded AppArmor profile that RuntimeDefault stands for; empty for the built-in berth-default.",
+    ),
     pids_limit: integer(-1, { min: -1, max: 4194304 }, "The most processes in one container; -1 for no limit."),
     log_size_max: integer(
       -1,

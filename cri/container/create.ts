@@ -14,7 +14,7 @@ import type { ImageRecord } from "../../images/types";
 import { encodeSpec } from "../../oci/runtime-spec";
 import { buildSpec } from "../../oci/spec/build";
 import type { SpecInput } from "../../oci/spec/input";
-import { cgroupsOf } from "../../sys/cgroups";
+import { cgroupsOf, cutCgroups } from "../../sys/cgroups";
 import { identify } from "../../sys/process-identity";
 import { UndoStack } from "../../sys/undo";
 import { nowNs } from "../clock";
@@ -141,7 +141,7 @@ async function build(services: Services, made: NewContainer, undo: UndoStack): P
     logPath,
     process: identify(pid),
     monitor: identify(monitorPid),
-    cgroups: cgroupsOf(pid),
+    cgroups: cutCgroups(cgroupsOf(pid), id),
     createdAtNs: String(nowNs()),
   };
 }
@@ -187,6 +187,7 @@ function specInput(services: Services, { id, sandbox, config, image }: NewContai
     defaults: {
       capabilities: settings.default_capabilities.map((name) => (name.startsWith("CAP_") ? name : `CAP_${name}`)),
       seccompProfilePath: settings.seccomp_profile || undefined,
+      apparmorProfile: services.apparmorProfile,
       pidsLimit: settings.pids_limit > 0 ? settings.pids_limit : undefined,
     },
     daemon,

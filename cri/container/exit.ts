@@ -32,10 +32,14 @@ export function readExit(services: Services, container: Container): ContainerExi
 }
 
 /** Only a container that died of SIGKILL was killed for its memory; a child that was is its own affair. */
-function reasonOf({ cgroups }: Services, container: Container, code: number): string {
+function reasonOf(services: Services, container: Container, code: number): string {
   if (code === 0) return "Completed";
-  return code === 137 && cgroups.oomKills(container.record.cgroups) > 0 ? "OOMKilled" : "Error";
+  return code === 137 && wasOutOfMemory(services, container) ? "OOMKilled" : "Error";
 }
+
+/** systemd removes a cgroup with its last process; what its counter said is then told by the monitor's file alone. */
+const wasOutOfMemory = ({ cgroups, paths }: Services, { id, record }: Container) =>
+  cgroups.oomKills(record.cgroups) > 0 || fs.existsSync(path.join(paths.container(id), "oom"));
 
 const later = (a: string, b: string) => (BigInt(a) < BigInt(b) ? b : a);
 

@@ -20,7 +20,20 @@ export function parentCgroup(given: string, driver: "cgroupfs" | "systemd"): str
     return normal;
   }
   if (!isSlice) throw refused(given, "it is no systemd slice, but the cgroup driver is systemd");
-  return path.posix.basename(normal);
+  const slice = path.posix.basename(normal);
+  if (!/^[^-]+(-[^-]+)*\.slice$/.test(slice)) throw refused(given, "it is the root slice or no slice's name");
+  return slice;
+}
+
+/** The path, within the hierarchies, of a parent as parentCgroup() gives it. */
+export function parentPath(parent: string, driver: "cgroupfs" | "systemd"): string {
+  return driver === "systemd" ? slicePath(parent) : parent;
+}
+
+/** "a-b.slice" lies in "a.slice" (systemd.slice(5)). */
+export function slicePath(slice: string): string {
+  const parts = slice.replace(/\.slice$/, "").split("-");
+  return parts.map((_, index) => `/${parts.slice(0, index + 1).join("-")}.slice`).join("");
 }
 
 /** The runtime spec's `linux.cgroupsPath` of a container or a holder below `parent` (from parentCgroup()). */

@@ -15,9 +15,10 @@ import type { Services } from "../services";
 import { recordVersion } from "../store/record-files";
 import { podFingerprint } from "../store/request-fingerprint";
 import { type SandboxRecord, sandboxName } from "../store/sandbox";
-import { cgroupsPathFor, parentCgroup } from "./cgroup-parent";
+import { cgroupsPathFor, parentCgroup, parentPath } from "./cgroup-parent";
 import { checkPodConfig } from "./check-config";
 import { sandboxModes } from "./namespace-modes";
+import { releaseCgroups } from "./release-cgroups";
 import { pinNamespaces } from "./pin-namespaces";
 import { podFiles, writePodFiles } from "./pod-files";
 import { requireUserNamespaces, type UserMappings, userMappings } from "./user-namespace";
@@ -109,15 +110,14 @@ async function build(services: Services, { id, config, handler }: NewSandbox, un
     mounts.tmpfs(files.shm, { sizeBytes: shmBytes, mode: 0o1777, owner, flags: MS_NOSUID | MS_NODEV | MS_NOEXEC });
   }
 
-  if (services.cgroupDriver === "cgroupfs") {
-    undo.push("the cgroups", () => cgroups.removeEmpty(record.madeCgroups));
-    record.madeCgroups = cgroups.ensure(parent);
-    store.writeSandbox(record);
-  }
+  undo.push("the cgroups", () => releaseCgroups(services, record));
+  const cgroupPath = parentPath(parent, services.cgroupDriver);
+  record.madeCgroups = services.cgroupDriver === "systemd" ? cgroups.claim(cgroupPath) : cgroups.ensure(cgroupPath);
+  store.writeSandbox(record);
   // the network takes longest, and the holder needs only its namespace: side by side
   const network = modes.hostNetwork
     ? Promise.resolve([])
-    : attach(services, { id, config, netns: record.namespaces.net!, cgroupPath: parent }, undo);
+    : attach(services, { id, config, netns: record.namespaces.net!, cgroupPath }, undo);
   const holder = modes.sharedPid
     ? hold(services, { id, runtime, parent, record, directory, user }, undo)
     : Promise.resolve(undefined);

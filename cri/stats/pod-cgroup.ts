@@ -1,6 +1,6 @@
 import path from "node:path";
 import type { CgroupPaths } from "../../sys/cgroups";
-import { parentCgroup } from "../sandbox/cgroup-parent";
+import { parentCgroup, parentPath } from "../sandbox/cgroup-parent";
 import type { Services } from "../services";
 import type { Sandbox } from "../store/sandbox";
 
@@ -16,13 +16,6 @@ export function podCgroup(
   const given = config.linux?.cgroupParent ?? "";
   const base = path.posix.basename(given);
   if (uid === "" || !(base.includes(uid) || base.includes(uid.replaceAll("-", "_")))) return undefined;
-  const parent = parentCgroup(given, cgroupDriver);
-  const cgroup = cgroupDriver === "systemd" ? slicePath(parent) : parent;
+  const cgroup = parentPath(parentCgroup(given, cgroupDriver), cgroupDriver);
   return Object.fromEntries(["", ...cgroups.layout.controllers.keys()].map((controller) => [controller, cgroup]));
-}
-
-/** "a-b.slice" lies in "a.slice" (systemd.slice(5)). */
-export function slicePath(slice: string): string {
-  const parts = slice.replace(/\.slice$/, "").split("-");
-  return parts.map((_, index) => `/${parts.slice(0, index + 1).join("-")}.slice`).join("");
 }

@@ -1,6 +1,6 @@
-import fs from "node:fs/promises";
 import { BerthError } from "../../api/errors";
 import type { LinuxContainerSecurityContext } from "../../api/messages";
+import { isProfileLoaded } from "../apparmor/loaded-profiles";
 import { invalid, quote } from "./check-text";
 import { wantedProfile } from "./security-profile";
 
@@ -13,24 +13,30 @@ export interface AppArmorInput {
 }
 
 /**
- * process.apparmorProfile, undefined for none. Where nothing is asked for, the default profile is meant; a kernel
- * without AppArmor ignores that, but not a profile asked for by name. Throws FailedPrecondition, InvalidArgument.
+ * process.apparmorProfile, undefined for none. Where nothing is asked for, the default profile is meant, if there is one;
+ * privileged containers have none unless they name it. A kernel without AppArmor ignores RuntimeDefault, but not a
+ * profile asked for by name. Throws FailedPrecondition, InvalidArgument.
  */
 export async function apparmorProfile(input: AppArmorInput): Promise<string | undefined> {
   const { context, supported, defaultProfile } = input;
-  const wanted = wantedProfile("AppArmor", context?.apparmor ?? null, context?.apparmorProfile ?? "") ?? {
-    kind: "default",
-  };
+  const asked = wantedProfile("AppArmor", context?.apparmor ?? null, context?.apparmorProfile ?? "");
+  const wanted = asked ?? { kind: "default" };
   if (wanted.kind === "unconfined") return supported ? "unconfined" : undefined;
-  if (wanted.kind === "default") return supported && !context?.privileged ? defaultProfile : undefined;
+  if (wanted.kind === "default") {
+    if (!supported || context?.privileged) return undefined;
+    if (asked && defaultProfile === undefined) {
+      throw new BerthError("FailedPrecondition", "AppArmor's RuntimeDefault is asked for, but it could not be loaded", {
+        hint: "berthd's first log lines tell why",
+      });
+    }
+    return defaultProfile;
+  }
   if (/[\n\s]/.test(wanted.ref)) throw invalid(`the AppArmor profile's name ${quote(wanted.ref)} has a space`);
   if (!supported) {
     const message = `the AppArmor profile ${quote(wanted.ref)} is asked for, but there is no AppArmor here`;
     throw new BerthError("FailedPrecondition", message);
   }
-  const loaded = await fs.readFile(input.profilesFile ?? "/sys/kernel/security/apparmor/profiles", "utf8");
-  // each line is a name and its mode: "name (enforce)"
-  if (!loaded.split("\n").some((line) => line.startsWith(`${wanted.ref} (`))) {
+  if (!(await isProfileLoaded(wanted.ref, input.profilesFile))) {
     throw invalid(`the AppArmor profile ${quote(wanted.ref)} is not loaded`);
   }
   return wanted.ref;

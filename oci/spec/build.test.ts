@@ -62,6 +62,14 @@ describe("buildSpec()", () => {
     await expect(build({}, { cgroup: { ...cgroup, path: "/a" } })).rejects.toMatchObject({ code: "Internal" });
   });
 
+  test("says to systemd that processes have no limit, which else has one of its own", async () => {
+    const cgroup = { version: "v2", driver: "systemd", path: "kubepods.slice:berth:c1" } as const;
+    expect((await build({}, { cgroup })).linux.resources?.pids).toEqual({ limit: -1 });
+    expect((await build()).linux.resources?.pids).toBeUndefined();
+    const defaults = { capabilities: [], pidsLimit: 9 };
+    expect((await build({}, { cgroup, defaults })).linux.resources?.pids).toEqual({ limit: 9 });
+  });
+
   test("wants the sandbox's user namespace, and no other", async () => {
     const ids = [{ containerId: 0, hostId: 100000, length: 65536 }];
     const pod = sandbox({ namespaces: { network: "/n", user: { path: "/us", uids: ids, gids: ids } } });

@@ -117,8 +117,9 @@ function limitsOf({ config, cgroup, defaults }: SpecInput): { resources: SpecRes
   const { resources, warnings } = request
     ? resourcesOf(request, probeCgroupFeatures(cgroup.version))
     : { resources: {}, warnings: [] };
-  const limit = defaults.pidsLimit ?? 0;
-  return { resources: { ...resources, ...(limit > 0 && { pids: { limit } }) }, warnings };
+  // systemd gives a scope that says nothing a part of what the machine can have
+  const limit = defaults.pidsLimit || (cgroup.driver === "systemd" ? -1 : 0);
+  return { resources: { ...resources, ...(limit !== 0 && { pids: { limit } }) }, warnings };
 }
 
 function userMappings({ sandbox }: SpecInput): Pick<SpecLinux, "uidMappings" | "gidMappings"> {

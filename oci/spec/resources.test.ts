@@ -42,6 +42,23 @@ describe("resourcesOf()", () => {
     expect(of({ hugepageLimits: [{ pageSize: "2MB", limit: 1n }] }, features).warnings).toHaveLength(1);
   });
 
+  test("counts swap apart from memory on v2, unless unified says otherwise", () => {
+    const v2 = { ...v1, version: "v2" } as const;
+    const limit = 4096n;
+    const swapOf = (init: Init<LinuxContainerResources>) => of(init, v2).resources;
+    expect(swapOf({ memoryLimitInBytes: limit })).toEqual({
+      memory: { limit: 4096 },
+      unified: { "memory.swap.max": "0" },
+    });
+    const both = { memoryLimitInBytes: limit, memorySwapLimitInBytes: 12288n };
+    expect(swapOf(both).unified).toEqual({ "memory.swap.max": "8192" });
+    expect(swapOf({ ...both, memorySwapLimitInBytes: -1n }).unified).toEqual({ "memory.swap.max": "max" });
+    const own = { "memory.swap.max": "5" };
+    expect(swapOf({ ...both, unified: own }).unified).toEqual(own);
+    expect(of(both, { ...v2, swap: false }).resources).toEqual({ memory: { limit: 4096 } });
+    expect(() => swapOf({ memorySwapLimitInBytes: 4096n })).toThrow(/memory_limit_in_bytes/);
+  });
+
   test("passes unified on v2 alone", () => {
     const unified = { "memory.high": "max" };
     expect(of({ unified }, { ...v1, version: "v2" }).resources).toEqual({ unified });

@@ -15,9 +15,10 @@ export interface ResourcesResult {
  */
 export function resourcesOf(request: LinuxContainerResources, features: CgroupFeatures): ResourcesResult {
   const cpu = cpuOf(request);
-  const memory = memoryOf(request, features.swap);
+  const memory = memoryOf(request);
   const pages = hugepagesOf(request.hugepageLimits);
-  const unified = unifiedOf(request.unified, features);
+  const unified = { ...(features.swap && unifiedSwap(memory, features)), ...unifiedOf(request.unified, features) };
+  if (!features.swap || features.version === "v2") delete memory.swap;
   const warnings: string[] = [];
   if (!features.hugetlb && pages.some((page) => page.limit !== 0)) {
     warnings.push("left out the hugepage limits: there is no hugetlb cgroup controller");
@@ -30,7 +31,7 @@ export function resourcesOf(request: LinuxContainerResources, features: CgroupFe
       ...(Object.keys(cpu).length > 0 && { cpu }),
       ...(Object.keys(memory).length > 0 && { memory }),
       ...(features.hugetlb && pages.length > 0 && { hugepageLimits: pages }),
-      ...(unified && { unified }),
+      ...(Object.keys(unified).length > 0 && { unified }),
     },
     warnings,
   };
@@ -61,7 +62,7 @@ function cpuset(name: string, list: string): string {
   return list;
 }
 
-function memoryOf(request: LinuxContainerResources, countsSwap: boolean): SpecMemory {
+function memoryOf(request: LinuxContainerResources): SpecMemory {
   const limit = request.memoryLimitInBytes;
   const swap = request.memorySwapLimitInBytes;
   if (limit < -1n) throw invalid(`memory_limit_in_bytes ${limit} is negative`);
@@ -74,8 +75,20 @@ function memoryOf(request: LinuxContainerResources, countsSwap: boolean): SpecMe
   if (limit !== 0n) memory.limit = specNumber(limit);
   // nothing swaps unless asked to: with no swap limit of its own, memory and swap together may not pass the memory's
   const together = swap === 0n ? limit : swap;
-  if (together !== 0n && countsSwap) memory.swap = specNumber(together);
+  if (together !== 0n) memory.swap = specNumber(together);
   return memory;
+}
+
+/**
+ * The swap limit as version 2 counts it, without memory. crun 1.21 tells systemd the sum instead, and runc 1.1 tells it
+ * nothing; both pass on what is named by its file.
+ */
+function unifiedSwap({ limit = 0, swap = 0 }: SpecMemory, { version }: CgroupFeatures): Record<string, string> {
+  if (version !== "v2" || swap === 0) return {};
+  const together = BigInt(swap);
+  if (together < 0n) return { "memory.swap.max": "max" };
+  if (BigInt(limit) <= 0n) throw invalid("memory_swap_limit_in_bytes needs a memory_limit_in_bytes, which it includes");
+  return { "memory.swap.max": String(together - BigInt(limit)) };
 }
 
 function hugepagesOf(limits: HugepageLimit[]) {
@@ -87,9 +100,9 @@ function hugepagesOf(limits: HugepageLimit[]) {
   });
 }
 
-function unifiedOf(unified: Record<string, string>, features: CgroupFeatures): Record<string, string> | undefined {
+function unifiedOf(unified: Record<string, string>, features: CgroupFeatures): Record<string, string> {
   const entries = Object.entries(unified);
-  if (entries.length === 0) return undefined;
+  if (entries.length === 0) return {};
   if (features.version !== "v2") throw invalid("unified resources need cgroup v2");
   checkCount("unified resources", entries, 256);
   for (const [file, value] of entries) {

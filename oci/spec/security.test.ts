@@ -65,6 +65,15 @@ describe("apparmorProfile()", () => {
     expect(await of(null, "", true, true)).toBeUndefined();
     expect(await of({ profileType: 1, localhostRef: "" })).toBe("unconfined");
     expect(await of(null, "localhost/mine")).toBe("mine");
+    expect(await of({ profileType: 2, localhostRef: "localhost/mine" }, "", true, true)).toBe("mine");
+  });
+
+  test("is none where nothing is asked for and the default could not be loaded, and refuses to be asked for it", async () => {
+    const without = { supported: true, profilesFile };
+    const context = (apparmor: SecurityProfile | null) => ({ apparmor, apparmorProfile: "", privileged: false });
+    expect(await apparmorProfile({ ...without, context: context(null) })).toBeUndefined();
+    const asked = apparmorProfile({ ...without, context: context({ profileType: 0, localhostRef: "" }) });
+    await expect(asked).rejects.toMatchObject({ code: "FailedPrecondition" });
   });
 
   test("throws for a profile that is not loaded, and for any by name without AppArmor", async () => {
