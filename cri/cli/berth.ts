@@ -21,6 +21,10 @@ const commands: Record<string, { summary: string; load: () => Promise<Command> }
   },
   export: { summary: "write an image to an OCI archive", load: async () => (await import("./export")).exportImage },
   config: { summary: "print the configuration: default or dump", load: async () => (await import("./config")).config },
+  node: {
+    summary: "make Berth the runtime of this node's kubelet: install, verify or uninstall",
+    load: async () => (await import("./node")).node,
+  },
   version: { summary: "print versions", load: async () => (await import("./version")).version },
 };
 
