@@ -4,7 +4,17 @@ import { BerthError, during } from "../../api/errors";
 import { UndoStack } from "../../sys/undo";
 import type { Host } from "./host";
 import { currentEndpoint, type FileChange, switchEndpoint } from "./kubelet-files";
-import { endPods, isBerth, kubeletRuns, type NodeOptions, type NodeParts, startBerth, startKubelet } from "./parts";
+import {
+  cordon,
+  uncordon,
+  endPods,
+  isBerth,
+  kubeletRuns,
+  type NodeOptions,
+  type NodeParts,
+  startBerth,
+  startKubelet,
+} from "./parts";
 
 /** What has to change on this node: Berth's own files, and the kubelet's. Empty where all is as it should be. */
 export function planInstall(host: Host, options: NodeOptions): { own: FileChange[]; kubelet: FileChange[] } {
@@ -88,17 +98,9 @@ interface Switch {
 
 /** Cordons the node, ends the pods of the runtime before, and starts the kubelet with Berth. */
 async function switchKubelet(parts: NodeParts, options: NodeOptions, from: Switch, undo: UndoStack): Promise<void> {
-  const { host, cluster, say } = parts;
-  const cordoned = cluster && !(await cluster.get()).spec.unschedulable;
-  if (cordoned) {
-    undo.push("uncordon", async () => void (await cluster.uncordon()));
-    await cluster.cordon();
-    say(`node ${cluster.node} is cordoned`);
-  }
-  if (cluster && options.drain) {
-    await cluster.drain();
-    say(`node ${cluster.node} is drained`);
-  }
+  const { host } = parts;
+  undo.push("uncordon", () => uncordon(parts));
+  await cordon(parts, options.drain);
   undo.push("start the kubelet", async () => {
     if (from.ran) await host.run("systemctl", ["restart", "kubelet"]);
   });
@@ -108,10 +110,7 @@ async function switchKubelet(parts: NodeParts, options: NodeOptions, from: Switc
   await changeFiles(parts, from.changes, undo);
   undo.push("stop the kubelet", async () => void (await host.run("systemctl", ["stop", "kubelet"])));
   await startKubelet(parts, options.timeoutMs, isBerth);
-  if (cordoned) {
-    await cluster.uncordon();
-    say(`node ${cluster.node} takes pods again`);
-  }
+  await uncordon(parts);
 }
 
 async function changeFiles({ host, journal, say }: NodeParts, changes: FileChange[], undo: UndoStack): Promise<void> {

@@ -13,6 +13,8 @@ export interface Before {
   criSocket?: string | null;
   /** Those that were not in the cluster before. */
   runtimeClasses: string[];
+  /** The node takes no pods because we are at work. */
+  cordoned?: boolean;
 }
 
 /** Beside the configuration, and not in the daemon's directories: those may be emptied with Berth in use. */
@@ -21,7 +23,7 @@ const recordFile = `${directory}/install.json`;
 
 /**
  * What was on the node before Berth, in a record, and each file as a copy that a person can put back by hand. What is
- * noted twice stays as it was noted first.
+ * noted twice stays as it was noted first, `cordoned` left aside.
  */
 export class Journal {
   constructor(private readonly host: Host) {}
@@ -32,10 +34,17 @@ export class Journal {
   }
 
   async note(news: Partial<Before>): Promise<void> {
-    const known = this.read();
-    const files = { ...news.files, ...known?.files };
-    const runtimeClasses = [...new Set([...(known?.runtimeClasses ?? []), ...(news.runtimeClasses ?? [])])];
-    await this.host.write(recordFile, `${JSON.stringify({ ...news, ...known, files, runtimeClasses }, null, 2)}\n`);
+    const known: Partial<Before> = this.read() ?? {};
+    const all: Partial<Before> = {
+      endpoint: known.endpoint ?? news.endpoint,
+      kubeletRan: known.kubeletRan ?? news.kubeletRan,
+      files: { ...news.files, ...known.files },
+      criSocket: known.criSocket !== undefined ? known.criSocket : news.criSocket,
+      runtimeClasses: [...new Set([...(known.runtimeClasses ?? []), ...(news.runtimeClasses ?? [])])],
+      cordoned: news.cordoned ?? known.cordoned,
+    };
+    const text = `${JSON.stringify(all, null, 2)}\n`;
+    if (text !== this.host.read(recordFile)) await this.host.write(recordFile, text);
   }
 
   /** Puts files in place, each with its copy first. */

@@ -64,6 +64,27 @@ export async function startBerth({ host, connect }: NodeParts, endpoint: string)
   }
 }
 
+/** Keeps new pods from the node, and drains it where that is asked for. One that somebody else has cordoned stays so. */
+export async function cordon({ cluster, journal, say }: NodeParts, drain: boolean): Promise<void> {
+  if (!cluster) return;
+  if (!(await cluster.get()).spec.unschedulable) {
+    await journal.note({ cordoned: true });
+    await cluster.cordon();
+    say(`node ${cluster.node} is cordoned`);
+  }
+  if (!drain) return;
+  await cluster.drain();
+  say(`node ${cluster.node} is drained`);
+}
+
+/** Undoes cordon(). */
+export async function uncordon({ cluster, journal, say }: NodeParts): Promise<void> {
+  if (!cluster || !journal.read()?.cordoned) return;
+  await cluster.uncordon();
+  await journal.note({ cordoned: false });
+  say(`node ${cluster.node} takes pods again`);
+}
+
 export async function kubeletRuns(host: Host): Promise<boolean> {
   return ["active", "activating", "reloading"].includes(await serviceState(host, "is-active", "kubelet"));
 }

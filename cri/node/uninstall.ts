@@ -1,6 +1,15 @@
 import { BerthError } from "../../api/errors";
 import { currentEndpoint, type FileChange } from "./kubelet-files";
-import { endPods, isBerth, type NodeOptions, type NodeParts, startBerth, startKubelet } from "./parts";
+import {
+  cordon,
+  uncordon,
+  endPods,
+  isBerth,
+  type NodeOptions,
+  type NodeParts,
+  startBerth,
+  startKubelet,
+} from "./parts";
 
 /** What puts the node's files back; undefined where `berth node install` has not run. */
 export function planUninstall({ host, journal }: NodeParts): FileChange[] | undefined {
@@ -33,9 +42,7 @@ export async function uninstallNode(parts: NodeParts, options: NodeOptions): Pro
     return say("nothing to do: `berth node install` has not run here");
   }
 
-  const cordoned = cluster && !(await cluster.get()).spec.unschedulable;
-  if (cordoned) await cluster.cordon();
-  if (cluster && options.drain) await cluster.drain();
+  await cordon(parts, options.drain);
   await host.run("systemctl", ["stop", "kubelet"]);
   await startBerth(parts, options.endpoint); // one that is stopped can't end its pods
   await endPods(parts, options.endpoint, "all");
@@ -47,7 +54,7 @@ export async function uninstallNode(parts: NodeParts, options: NodeOptions): Pro
   if (before.kubeletRan) await startKubelet(parts, options.timeoutMs, (version) => !isBerth(version));
   else say("the kubelet is stopped, as it was before");
   if (cluster) await takeLeave(parts, before);
-  if (cordoned) await cluster.uncordon();
+  await uncordon(parts);
   journal.forget(before);
 }
 
