@@ -8,8 +8,13 @@ export interface FileChange {
   after: string;
 }
 
-/** Where the kubelet's flags lie: kubeadm's own, then those of Debian's and of Red Hat's packages. Shell assignments. */
-const flagFiles = ["/var/lib/kubelet/kubeadm-flags.env", "/etc/default/kubelet", "/etc/sysconfig/kubelet"];
+/** Where the kubelet's flags lie: kubeadm's own, those of Debian's and of Red Hat's packages, and a unit's command line. */
+const flagFiles = [
+  "/var/lib/kubelet/kubeadm-flags.env",
+  "/etc/default/kubelet",
+  "/etc/sysconfig/kubelet",
+  "/etc/systemd/system/kubelet.service.d/10-kubeadm.conf",
+];
 /** Where kubeadm says what one node has of its own (NodeLocalCRISocket); laid over the kubelet's configuration. */
 const instanceConfig = "/var/lib/kubelet/instance-config.yaml";
 /** The kubelet's, where nothing says another. */
