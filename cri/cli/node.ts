@@ -63,7 +63,7 @@ ${configHelp}`,
       }
       case "uninstall":
         if (dryRun) {
-          process.stdout.write(await showChanges(parts.host, planUninstall(parts) ?? []));
+          process.stdout.write(await showChanges(parts.host, planUninstall(parts, options) ?? []));
           return 0;
         }
         await uninstallNode(parts, options);

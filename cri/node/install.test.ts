@@ -100,6 +100,17 @@ describe("uninstallNode()", () => {
     }
   });
 
+  test("removes what somebody has copied from the release by hand, and leaves what is not as it is there", async () => {
+    const copied = (await installed()).files;
+    const node = new FakeNode();
+    for (const file of ["/etc/crictl.yaml", "/etc/systemd/system/berth.service"]) node.files[file] = copied[file]!;
+    await installNode(node.parts(), node.options);
+    node.files["/etc/systemd/system/berth.service"] += "# ours\n";
+    await uninstallNode(node.parts(), node.options);
+    expect(node.files["/etc/crictl.yaml"]).toBeUndefined();
+    expect(node.files["/etc/systemd/system/berth.service"]).toContain("# ours");
+  });
+
   test("leaves RuntimeClasses that another node's Berth uses", async () => {
     const node = await installed();
     node.elsewhere = "berth://0.1.0";

@@ -16,21 +16,26 @@ import {
   startKubelet,
 } from "./parts";
 
+/** Berth's own files on a node, as this release has them. Debian's package brings a unit of its own. */
+export function ownFiles(host: Host, { release, endpoint }: NodeOptions): { file: string; text: string }[] {
+  const manifest = (name: string) => fs.readFileSync(path.join(release, "manifests", name), "utf8");
+  const files = [
+    { file: "/etc/crictl.yaml", text: manifest("crictl.yaml").replaceAll("unix:///run/berth/berth.sock", endpoint) },
+    {
+      file: "/etc/systemd/system/kubelet.service.d/20-berth.conf",
+      text: manifest("systemd/kubelet-after-berth.conf"),
+    },
+  ];
+  if (host.read("/usr/lib/systemd/system/berth.service") !== undefined) return files;
+  const unit = manifest("systemd/berth.service").replaceAll("/opt/berth", release);
+  return [...files, { file: "/etc/systemd/system/berth.service", text: unit }];
+}
+
 /** What has to change on this node: Berth's own files, and the kubelet's. Empty where all is as it should be. */
 export function planInstall(host: Host, options: NodeOptions): { own: FileChange[]; kubelet: FileChange[] } {
-  const manifest = (name: string) => fs.readFileSync(path.join(options.release, "manifests", name), "utf8");
-  const own: [string, string][] = [
-    ["/etc/crictl.yaml", manifest("crictl.yaml").replaceAll("unix:///run/berth/berth.sock", options.endpoint)],
-    ["/etc/systemd/system/kubelet.service.d/20-berth.conf", manifest("systemd/kubelet-after-berth.conf")],
-  ];
-  // Debian's package brings its own
-  if (host.read("/usr/lib/systemd/system/berth.service") === undefined) {
-    const unit = manifest("systemd/berth.service").replaceAll("/opt/berth", options.release);
-    own.push(["/etc/systemd/system/berth.service", unit]);
-  }
   return {
-    own: own
-      .map(([file, after]) => ({ file, before: host.read(file), after }))
+    own: ownFiles(host, options)
+      .map(({ file, text }) => ({ file, before: host.read(file), after: text }))
       .filter(({ before, after }) => before !== after),
     kubelet: switchEndpoint({ read: host.read, config: options.kubeletConfig }, options.endpoint),
   };

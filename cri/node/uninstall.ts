@@ -1,4 +1,7 @@
 import { BerthError } from "../../api/errors";
+import type { Host } from "./host";
+import { ownFiles } from "./install";
+import type { Before } from "./journal";
 import { currentEndpoint, type FileChange } from "./kubelet-files";
 import {
   cordon,
@@ -12,12 +15,18 @@ import {
 } from "./parts";
 
 /** What puts the node's files back; undefined where `berth node install` has not run. */
-export function planUninstall({ host, journal }: NodeParts): FileChange[] | undefined {
+export function planUninstall({ host, journal }: NodeParts, options: NodeOptions): FileChange[] | undefined {
   const before = journal.read();
   if (before === undefined) return undefined;
-  return Object.entries(before.files)
+  return Object.entries(filesBefore(host, options, before))
     .map(([file, text]) => ({ file, before: host.read(file), after: text ?? "" }))
     .filter(({ before, after }) => (before ?? "") !== after);
+}
+
+/** What was there before; a file that somebody has copied from the release by hand was not. */
+function filesBefore(host: Host, options: NodeOptions, before: Before): Before["files"] {
+  const copied = ownFiles(host, options).filter(({ file, text }) => host.read(file) === text);
+  return { ...Object.fromEntries(copied.map(({ file }) => [file, null])), ...before.files };
 }
 
 /**
@@ -47,9 +56,10 @@ export async function uninstallNode(parts: NodeParts, options: NodeOptions): Pro
   await startBerth(parts, options.endpoint); // one that is stopped can't end its pods
   await endPods(parts, options.endpoint, "all");
   await host.run("systemctl", ["disable", "--now", "berth.service"]);
-  await journal.restore(before.files);
+  const files = filesBefore(host, options, before);
+  await journal.restore(files);
   await host.run("systemctl", ["daemon-reload"]);
-  for (const file of Object.keys(before.files)) say(`${file} is as it was`);
+  for (const file of Object.keys(files)) say(`${file} is as it was`);
 
   if (before.kubeletRan) await startKubelet(parts, options.timeoutMs, (version) => !isBerth(version));
   else say("the kubelet is stopped, as it was before");
@@ -59,7 +69,7 @@ export async function uninstallNode(parts: NodeParts, options: NodeOptions): Pro
 }
 
 /** Takes back what the cluster was told, RuntimeClasses only from the last node of Berth's. */
-async function takeLeave({ cluster, say }: NodeParts, before: { criSocket?: string | null; runtimeClasses: string[] }) {
+async function takeLeave({ cluster, say }: NodeParts, before: Before) {
   if (before.criSocket !== undefined) await cluster!.setCriSocket(before.criSocket);
   if (before.runtimeClasses.length === 0) return;
   if ((await cluster!.runtimesElsewhere()).some(isBerth)) return say("other nodes use the RuntimeClasses: they stay");

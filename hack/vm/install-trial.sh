@@ -28,7 +28,7 @@ wait_for() {
 survey() {
   find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /mnt -o -path /run/systemd -o -path /run/udev \
     -o -path /run/log -o -path /run/credentials -o -path /var/log -o -path /var/cache -o -path /var/lib/systemd \
-    -o -path /var/lib/kubelet -o -path /var/lib/dpkg -o -path /root -o -path /tmp \) -prune -o -print
+    -o -path /var/lib/kubelet -o -path /usr/libexec/kubernetes -o -path /var/lib/dpkg -o -path /root -o -path /tmp \) -prune -o -print
   find /run -xdev \( -path /run/systemd -o -path /run/udev -o -path /run/log -o -path /run/credentials \) -prune -o -print
   awk '{print "mount", $5}' /proc/self/mountinfo
   ps -eo comm= | grep -E '^(conmon|crun|runc|node|berth|busybox|sh|sleep)' | sed 's/^/process /' || true
