@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Tries Berth as a new operator would, on a Debian 13 with systemd and nothing of Berth's: makes a release, a kubelet and a
-# virtual machine, and runs hack/vm/install-trial.sh in it. Leaves build/install-vm/out.log. Some ten minutes once
-# everything is built. Wants root, as the machine's image does.
-# usage: hack/install-vm.sh
+# Tries Berth as an operator would, on a Debian 13 with systemd in a virtual machine: makes a release, the programs of
+# Kubernetes and the machine, and runs hack/vm/install-trial.sh in it (from nothing to a static pod and back to nothing),
+# then hack/vm/switch-trial.sh (a cluster's node from containerd to Berth and back). Leaves build/install-vm/*/out.log.
+# Some 25 minutes once everything is built. Wants root, as the machine's image does, and etcd-server.
+# usage: hack/install-vm.sh [install|switch]...
 set -euo pipefail
 cd "$(dirname "$0")/.."
 if [ "$(id -u)" != 0 ]; then
@@ -11,17 +12,31 @@ if [ "$(id -u)" != 0 ]; then
 fi
 hack/setup.sh vm
 export PATH="$PWD/node_modules/.bin:$PATH"
-share=build/install-vm
-rm -rf $share
-mkdir -p $share
+trials=("$@")
+[ ${#trials[@]} -gt 0 ] || trials=(install switch)
 node hack/generate-api.mjs
-node hack/release/release.mjs --out $share amd64
+node hack/release/release.mjs --out build/install-vm/release amd64
 hack/vm/build-image.sh
 hack/build-kubernetes.sh
-cp build/kubernetes/kubelet build/tools/crictl $share
-node hack/make-busybox-archive.mjs $share/busybox.tar
-cp hack/vm/install-trial.sh $share/run.sh
+
 status=0
-hack/vm/boot.sh $share 1200 || status=$?
-cat $share/out.log
+for trial in "${trials[@]}"; do
+  share=build/install-vm/$trial
+  rm -rf "$share"
+  mkdir -p "$share"
+  cp build/install-vm/release/* build/tools/crictl build/kubernetes/kubelet hack/vm/trial-support.sh "$share"
+  cp "hack/vm/$trial-trial.sh" "$share/run.sh"
+  case $trial in
+  install) node hack/make-busybox-archive.mjs "$share/busybox.tar" ;;
+  switch)
+    hack/build-containerd.sh
+    cp build/containerd/* build/kubernetes/{kubectl,kube-apiserver} "$(command -v etcd)" "$share"
+    node hack/vm/fill-registry.mjs "$share/registry"
+    openssl genrsa -out "$share/sa.key" 2048 2>/dev/null
+    ;;
+  esac
+  echo "== $trial"
+  hack/vm/boot.sh "$share" 1800 || status=$?
+  cat "$share/out.log"
+done
 exit $status

@@ -3,25 +3,7 @@
 # yet, from the tarball to the last trace's removal; then the Debian package. Says "ok" of each thing that it has looked
 # at, and ends at the first that is wrong. Its directory has the release, crictl, kubelet and busybox.tar.
 set -euo pipefail
-share=$PWD
-export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-
-ok() { echo "ok $(printf '%4d' $SECONDS)s  $*"; }
-wrong() {
-  echo "WRONG: $*"
-  journalctl --no-pager --unit berth --unit kubelet --output cat | tail -n 60
-  exit 1
-}
-# Tries a command once a second. usage: wait_for SECONDS WHAT COMMAND...
-wait_for() {
-  local until=$((SECONDS + $1)) what=$2
-  shift 2
-  until "$@" >/dev/null 2>&1; do
-    [ $SECONDS -lt $until ] || wrong "not so in time: $what"
-    sleep 1
-  done
-  ok "$what"
-}
+. ./trial-support.sh
 
 # What is on the machine, a line each. The kubelet's own directories and slices are not Berth's to remove; nor are the
 # journal, what systemd and the caches of other programs keep.
