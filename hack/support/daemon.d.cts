@@ -22,6 +22,9 @@ export interface Daemon {
   /** Its standard output and error. */
   log: string;
   child: ChildProcess | undefined;
+  /** What is started instead of the project's own bin/berth, and in which environment. */
+  program?: string;
+  env?: NodeJS.ProcessEnv;
 }
 export interface DaemonSource {
   /** A registry, as a URL, that stands for every other. */

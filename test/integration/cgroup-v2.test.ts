@@ -5,7 +5,7 @@ import { Client } from "../../cri/client/client";
 import { detectCgroups } from "../../sys/cgroups";
 import { startDaemon, type TestDaemon } from "../support/daemon";
 import { busyboxImage } from "../support/images";
-import { ended, runPod } from "../support/pods";
+import { ended, runPod } from "../support/test-pod";
 import { type TestRegistry, testRegistry } from "../support/registry";
 import { uniqueId } from "../support/unique";
 
