@@ -26,8 +26,10 @@ module.exports = {
     home("@grpc/grpc-js", "^cri/(server|client)/|[.]test[.]ts$"),
     home("protobufjs", "^api/"),
     home("toml-eslint-parser", "^api/"),
+    home("yaml", "^(oci/cdi|cri/node)/"),
     home("ws", "^cri/streaming/"),
-    home("prom-client", "^cri/.*metrics[.]ts$|^cri/main[.]ts$|[.]test[.]ts$"),
+    home("@opentelemetry", "^cri/tracing/"),
+    home("prom-client", "^cri/exposition/.*metrics[.]ts$|[.]test[.]ts$"),
   ],
   options: {
     doNotFollow: { path: "node_modules" },

@@ -9,6 +9,7 @@ import { ConfigWatch } from "./config-watch";
 import { presentNetns } from "./netns-file";
 import type { NetworkConfig } from "./network-config";
 import { addToNetwork, askStatus, checkInNetwork, collectGarbage, deleteFromNetwork } from "./network-list";
+import { observedCaller, type PluginOutcome } from "./observed-plugin";
 import { OperationGate } from "./operation-gate";
 import { type CallPlugin, checkPluginsExist, pluginCaller } from "./plugin";
 import { podArgs } from "./plugin-args";
@@ -28,6 +29,8 @@ export interface NetworksOptions {
 
 export interface NetworksModules {
   warn(message: string): void;
+  /** Told of every call of a plugin. */
+  observe?(outcome: PluginOutcome): void;
 }
 
 export interface SandboxNetns {
@@ -80,8 +83,10 @@ export class Networks {
   ) {
     const { confDir, binDirs, cacheDir, pluginTimeoutMs: timeoutMs } = options;
     this.cache = new AttachmentCache(cacheDir);
-    this.call = pluginCaller({ binDirs, timeoutMs });
-    const callStatus = pluginCaller({ binDirs, timeoutMs: Math.min(timeoutMs, statusTimeoutMs) });
+    const caller = (limitMs: number) =>
+      observedCaller(pluginCaller({ binDirs, timeoutMs: limitMs }), (outcome) => modules.observe?.(outcome));
+    this.call = caller(timeoutMs);
+    const callStatus = caller(Math.min(timeoutMs, statusTimeoutMs));
     this.probe = new StatusProbe((network) => askStatus(network, callStatus));
     this.config = new ConfigWatch(
       { confDir },

@@ -24,3 +24,13 @@ test("levels below the set one are left out; JSON can be read back", () => {
   log.error("yes", { n: 1 });
   expect(JSON.parse(lines.join(""))).toMatchObject({ level: "error", message: "yes", n: 1 });
 });
+
+test.each(["text", "json"] as const)("what looks like a credential is not written, as %s", (format) => {
+  const { lines, log } = collect(format);
+  log.warn("GET https://user:hunter2@example.org/v2/", { error: "Authorization: Bearer eyJhbGciOi.abc refused" });
+  expect(lines.join("")).not.toMatch(/hunter2|eyJhbGciOi/);
+  expect(lines.join("")).toContain("https://***@example.org/v2/");
+  log.warn('"user:hunter2@example.org/x" is no reference', { image: "busybox:latest@sha256:0123" });
+  expect(lines.join("")).not.toContain("hunter2");
+  expect(lines.join("")).toContain("busybox:latest@sha256:0123");
+});

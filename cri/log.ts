@@ -1,17 +1,24 @@
+import { printable } from "./printable";
+
 export type LogLevel = "debug" | "info" | "warn" | "error";
 type Fields = Record<string, string | number | boolean | undefined>;
 
 const ranks: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3 };
-// what comes from outside must not steer a terminal or forge a line
-const unprintable = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g;
-const printable = (text: string) =>
-  text.slice(0, 4096).replace(unprintable, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+/** Whoever words an error takes care; this is for the one who did not. */
+const secrets = [
+  [/(:\/\/)[^/\s@]*@/g, "$1***@"],
+  // "user:password@host/image"; a tag before a digest is none
+  [/(^|[\s"'(=])[^\s"'@/:]+:[^\s"'@/]+@(?!sha\d+:)/g, "$1***@"],
+  [/\b(Bearer|Basic)\s+[\w.~+/=-]{8,}/gi, "$1 ***"],
+] as const;
+const withoutSecrets = (text: string) => secrets.reduce((left, [secret, mark]) => left.replace(secret, mark), text);
+const shown = (text: string) => withoutSecrets(printable(text));
 
 /** One line an event, as `time level message key=value …` or as JSON. */
 export class Logger {
   constructor(
     public level: LogLevel = "info",
-    private readonly format: "text" | "json" = "text",
+    public format: "text" | "json" = "text",
     private readonly write: (line: string) => void = (line) => process.stderr.write(line),
   ) {}
 
@@ -24,13 +31,18 @@ export class Logger {
     if (ranks[level] < ranks[this.level]) return;
     const time = new Date().toISOString();
     if (this.format === "json") {
-      this.write(`${JSON.stringify({ time, level, message: printable(message), ...fields })}\n`);
+      const values = Object.entries(fields).map(([key, value]) => [
+        key,
+        typeof value === "string" ? shown(value) : value,
+      ]);
+      const line = { time, level, message: shown(message), ...Object.fromEntries(values) };
+      this.write(`${JSON.stringify(line)}\n`);
       return;
     }
     const pairs = Object.entries(fields)
       .filter(([, value]) => value !== undefined && value !== "")
-      .map(([key, value]) => ` ${key}=${quote(printable(String(value)))}`);
-    this.write(`${time} ${level.padEnd(5)} ${printable(message)}${pairs.join("")}\n`);
+      .map(([key, value]) => ` ${key}=${quote(shown(String(value)))}`);
+    this.write(`${time} ${level.padEnd(5)} ${shown(message)}${pairs.join("")}\n`);
   }
 }
 

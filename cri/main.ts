@@ -1,6 +1,5 @@
 import fs from "node:fs";
 import path from "node:path";
-import { collectDefaultMetrics, Registry } from "prom-client";
 import type { Config } from "../api/config/schema";
 import { Networks } from "../cni/networks";
 import { ImageService } from "../images/image-service";
@@ -17,18 +16,22 @@ import { watchExits } from "./container/exit-watch";
 import { kernelFeatures } from "./container/kernel-features";
 import { PodEvents } from "./events/pod-events";
 import { podState } from "./events/pod-state";
+import { nodeState } from "./exposition/node-state";
+import { serveExposition, servesMetrics } from "./exposition/server";
 import { Logger } from "./log";
-import { serveMetrics } from "./metrics-server";
+import { observersFor } from "./observers";
+import { servesPage } from "./page/serve-page";
 import { recover } from "./recovery";
+import { reloadConfig } from "./reload";
 import { berthService } from "./rpc/berth-service";
 import { imageService, runtimeService } from "./rpc/table";
 import { GrpcServer } from "./server/grpc-server";
 import { Interceptor } from "./server/interceptor";
-import { createRpcMetrics } from "./server/rpc-metrics";
 import type { Services } from "./services";
 import { groupNumber } from "./socket-group";
 import { StatePaths } from "./state-paths";
 import { CpuSampler } from "./stats/cpu-sampler";
+import { LoadAverages } from "./stats/load-averages";
 import { WritableLayers } from "./stats/writable-layers";
 import { Store } from "./store/store";
 import { streamServer } from "./streaming/serve-stream";
@@ -39,12 +42,20 @@ import { version } from "./version";
 
 /** How long calls under way may still take once the daemon is told to end. Containers go on without it. */
 const shutdownGraceMs = 10_000;
+/** How long the last spans may still take to be sent. */
+const tracingGraceMs = 2000;
+
+export interface Daemon {
+  /** Takes over what can change without a restart, and tells the log of all that differs. */
+  reload(read: () => Config): void;
+  stop(): Promise<void>;
+}
 
 /**
  * Brings the daemon up: everything is made here, once, and handed to who needs it. Returns once the socket answers,
  * with what ends it. Throws where another daemon has the directories or something it needs is missing.
  */
-export async function startDaemon(config: Config): Promise<{ stop(): Promise<void> }> {
+export async function startDaemon(config: Config): Promise<Daemon> {
   const log = new Logger(config.log.level, config.log.format);
   const paths = new StatePaths(config.state);
   for (const directory of [config.root, config.state]) fs.mkdirSync(directory, { recursive: true, mode: 0o711 });
@@ -58,13 +69,22 @@ export async function startDaemon(config: Config): Promise<{ stop(): Promise<voi
   const cgroups = new Cgroups();
   const cgroupDriver = cgroupDriverFor(config.runtime.cgroup_driver, cgroups.version);
   const warn = (message: string) => log.warn(message);
+  // not even loaded where nobody reads them
+  const metrics = config.metrics.address ? (await import("./exposition/metrics")).createMetrics() : undefined;
+  const tracing = config.tracing.endpoint
+    ? (await import("./tracing/tracing")).startTracing({
+        endpoint: config.tracing.endpoint,
+        samplingRatePerMillion: config.tracing.sampling_rate_per_million,
+      })
+    : undefined;
+  const observers = observersFor({ metrics, tracing });
   const images = new ImageService(
     {
       root: config.root,
       workerScript: path.join(__dirname, "unpack-worker.js"),
       images: config.images,
     },
-    { mounts, warn },
+    { mounts, warn, observer: observers.images },
   );
   const networks = new Networks(
     {
@@ -73,7 +93,7 @@ export async function startDaemon(config: Config): Promise<{ stop(): Promise<voi
       cacheDir: config.cni.cache_dir,
       pluginTimeoutMs: config.cni.plugin_timeout_s * 1000,
     },
-    { warn },
+    { warn, observe: observers.cni },
   );
   const [runtimes, noUserNamespaces, apparmorProfile] = await Promise.all([
     RuntimeHandlers.open(
@@ -122,6 +142,7 @@ export async function startDaemon(config: Config): Promise<{ stop(): Promise<voi
     }),
     stats: {
       cpu: new CpuSampler(cgroups),
+      load: new LoadAverages(),
       writableLayers: new WritableLayers({
         measure: ({ id }) => images.snapshotUsage(id),
         mountpoint: config.root,
@@ -137,15 +158,26 @@ export async function startDaemon(config: Config): Promise<{ stop(): Promise<voi
   await recover(services);
   await streaming.listen(streamServer(services, config.streaming.stream_creation_timeout_s * 1000));
 
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
-  const interceptor = new Interceptor({ log, metrics: createRpcMetrics(registry) });
+  const interceptor = new Interceptor({ log, metrics: metrics?.rpc, tracer: tracing });
   const server = new GrpcServer(interceptor);
   server.addService("RuntimeService", runtimeService(services));
   server.addService("ImageService", imageService(services));
   server.addService("Berth", berthService(services));
   await server.listen(config.socket, groupNumber(config.socket_group));
-  const stopMetrics = config.metrics.address ? await serveMetrics(config.metrics.address, registry) : () => {};
+  const state = nodeState(services);
+  metrics?.watch(state);
+  const stopMetrics = metrics
+    ? await serveExposition({
+        address: config.metrics.address,
+        // the second is where containerd has them
+        paths: { "/metrics": servesMetrics(metrics.registry), "/v1/metrics": servesMetrics(metrics.registry) },
+        localPaths: servesPage(path.join(__dirname, "page"), {
+          services,
+          state,
+          latencies: () => metrics.rpc.latencies(),
+        }),
+      })
+    : () => {};
   log.info("berthd serves the CRI", {
     version,
     socket: config.socket,
@@ -154,6 +186,7 @@ export async function startDaemon(config: Config): Promise<{ stop(): Promise<voi
   });
 
   return {
+    reload: (read) => reloadConfig({ config, log }, read),
     async stop() {
       // those who wait for events would wait as long as the daemon lives
       services.events.close();
@@ -161,6 +194,7 @@ export async function startDaemon(config: Config): Promise<{ stop(): Promise<voi
       await server.close(shutdownGraceMs);
       streaming.stop();
       stopMetrics();
+      await tracing?.stop(tracingGraceMs);
       stopWatch();
       networks.stop();
       fs.rmSync(config.socket, { force: true });

@@ -5,6 +5,7 @@ import type { ContainerId, SandboxId } from "../api/ids";
 import { namespaceTypes } from "../sys/namespaces";
 import { nowNs } from "./clock";
 import { isLost, readExit, recordExit, unknownExit } from "./container/exit";
+import { removeContainerFiles } from "./container/remove";
 import { ownParent } from "./sandbox/cgroup-parent";
 import { podFiles } from "./sandbox/pod-files";
 import { releaseCgroups } from "./sandbox/release-cgroups";
@@ -94,9 +95,7 @@ async function discardSandbox(services: Services, id: SandboxId, madeCgroups: st
   fs.rmSync(directory, { recursive: true, force: true });
 }
 
-async function discardContainer({ runtimes, images, paths }: Services, id: ContainerId): Promise<void> {
-  for (const name of runtimes.names()) await runtimes.get(name).delete(id);
-  await images.releaseRootfs(id, paths.rootfs(id));
-  fs.rmSync(path.join(paths.exits, id), { force: true });
-  fs.rmSync(paths.container(id), { recursive: true, force: true });
+async function discardContainer(services: Services, id: ContainerId): Promise<void> {
+  for (const name of services.runtimes.names()) await services.runtimes.get(name).delete(id);
+  await removeContainerFiles(services, id);
 }

@@ -10,6 +10,7 @@ import type { PodEvents } from "./events/pod-events";
 import type { Logger } from "./log";
 import type { StatePaths } from "./state-paths";
 import type { CpuSampler } from "./stats/cpu-sampler";
+import type { LoadAverages } from "./stats/load-averages";
 import type { WritableLayers } from "./stats/writable-layers";
 import type { Store } from "./store/store";
 import type { StreamUrls } from "./streaming/requests";
@@ -31,7 +32,7 @@ export interface Services {
   locks: KeyedLock;
   events: PodEvents;
   /** What stats are made of beyond what the kernel tells at once. */
-  stats: { cpu: CpuSampler; writableLayers: WritableLayers };
+  stats: { cpu: CpuSampler; load: LoadAverages; writableLayers: WritableLayers };
   streaming: StreamUrls;
   daemon: DaemonRights;
   /** The loaded AppArmor profile that RuntimeDefault stands for; absent where there is none. */

@@ -1,11 +1,13 @@
+import fs from "node:fs";
+import path from "node:path";
 import { build } from "esbuild";
 
 /**
- * Bundles the daemon with its command line, and the worker that unpacks layers, into a directory. koffi stays outside:
- * it finds its compiled part beside itself. Returns esbuild's metafile.
+ * Bundles the daemon with its command line, the worker that unpacks layers, and the page of `berth ui` into a directory.
+ * koffi stays outside: it finds its compiled part beside itself. Returns the files of which something is in there.
  */
 export async function bundle(outdir, { sourcemap }) {
-  const { metafile } = await build({
+  const daemon = await build({
     entryPoints: { berth: "cri/cli/berth.ts", "unpack-worker": "images/unpack/worker.ts" },
     outdir,
     bundle: true,
@@ -19,5 +21,16 @@ export async function bundle(outdir, { sourcemap }) {
     logLevel: "warning",
     metafile: true,
   });
-  return metafile;
+  const page = await build({
+    entryPoints: { page: "cri/page/browser/page.ts" },
+    outdir: path.join(outdir, "page"),
+    bundle: true,
+    target: "es2022",
+    minify: true,
+    logLevel: "warning",
+    metafile: true,
+  });
+  for (const name of ["index.html", "page.css"])
+    fs.copyFileSync(`cri/page/browser/${name}`, path.join(outdir, "page", name));
+  return [daemon, page].flatMap(({ metafile }) => Object.keys(metafile.inputs));
 }

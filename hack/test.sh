@@ -21,7 +21,7 @@ for part in "${parts[@]}"; do
   rm -f "$results/$part.json"
   case $part in
   lint) command=(biome ci --error-on-warnings --diagnostic-level=warn "${colours[@]}" .) ;;
-  types) command=(tsc) ;;
+  types) command=(npm run --silent typecheck) ;;
   arrows) command=(depcruise api sys cni images oci cri) ;;
   unit) command=(jest --selectProjects unit) ;;
   build) command=(npm run --silent build) ;;

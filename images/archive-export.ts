@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import fs from "node:fs";
 import { BerthError, messageOf } from "../api/errors";
 import { type Digest, hexOf } from "../api/ids";
+import { duringAtAskedPath, isPathFault } from "../sys/asked-path";
 import { diskError } from "./disk-error";
 import { maxManifestBytes } from "./manifest";
 import type { BlobStore, ImageManifest } from "./types";
@@ -21,6 +22,9 @@ export async function exportArchive(
 ): Promise<void> {
   const temporary = `${file}.partial-${process.pid}`;
   try {
+    // to put a file in the place of a device would be the end of that device
+    const there = fs.lstatSync(file, { throwIfNoEntry: false });
+    if (there && !there.isFile()) throw new BerthError("InvalidArgument", `${file} is no regular file`);
     const out = await fs.promises.open(temporary, "wx", 0o600);
     try {
       for await (const bytes of archiveOf(image, store)) await out.writeFile(bytes);
@@ -30,8 +34,9 @@ export async function exportArchive(
     }
     await fs.promises.rename(temporary, file);
   } catch (error) {
-    await fs.promises.rm(temporary, { force: true });
-    throw error instanceof BerthError ? error : diskError(file, error);
+    await fs.promises.rm(temporary, { force: true }).catch(() => {});
+    if (error instanceof BerthError) throw error;
+    throw isPathFault(error) ? duringAtAskedPath(`writing ${file}`, error) : diskError(file, error);
   }
 }
 

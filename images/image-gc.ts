@@ -13,11 +13,17 @@ export interface ImageGcModules {
   layersInUse(): Set<ChainId>;
 }
 
+/** How many of each were removed. */
+export interface CollectedGarbage {
+  blobs: number;
+  layers: number;
+}
+
 /**
  * Removes blobs and layers that belong to no image, to no container and to no operation under way. Whether one is held
  * is asked just before it goes, with nothing awaited in between.
  */
-export async function collectGarbage(modules: ImageGcModules): Promise<{ blobs: number; layers: number }> {
+export async function collectGarbage(modules: ImageGcModules): Promise<CollectedGarbage> {
   const { images, blobs, layers, leases, layersInUse } = modules;
   const removed = { blobs: 0, layers: 0 };
   const keptBlobs = new Set(

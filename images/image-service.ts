@@ -11,7 +11,8 @@ import type { RetryPolicy } from "./back-off";
 import { chainIdsOf } from "./chain-id";
 import { ContentStore } from "./content-store";
 import type { DiskUsage } from "./disk-usage";
-import { collectGarbage } from "./image-gc";
+import { type CollectedGarbage, collectGarbage } from "./image-gc";
+import { type ImageObserver, observedPull } from "./image-observer";
 import { ImageStore } from "./image-store";
 import { parseJsonObject } from "./json-object";
 import { type Layer, LayerStore } from "./layer-store";
@@ -19,7 +20,7 @@ import { Leases } from "./leases";
 import { maxManifestBytes, parseManifest } from "./manifest";
 import { manifestMediaTypes } from "./media-types";
 import { Puller, type PullRequest } from "./pull";
-import { formatReference, parseReference, repositoryName } from "./reference";
+import { formatReference, parseReference, type Reference, repositoryName } from "./reference";
 import { Snapshots } from "./snapshots";
 import type { ImageConfig, ImageManifest, ImageRecord } from "./types";
 import { Unpacker } from "./unpack/unpacker";
@@ -39,6 +40,7 @@ export interface ImageServiceOptions {
 export interface ImageServiceModules {
   mounts: Mounts;
   warn(message: string): void;
+  observer?: ImageObserver;
 }
 
 export interface MountRequest {
@@ -47,6 +49,8 @@ export interface MountRequest {
   target: string;
   /** Whose IDs the owners of files are to be. */
   userNamespace?: UserNamespace;
+  /** The SELinux label of all files. */
+  label?: string;
 }
 
 /** What one file system is used for. */
@@ -90,6 +94,7 @@ export class ImageService {
       {
         store: this.blobs,
         layerReady: ({ index, manifest, config }) => this.layers.stage(layersOf(manifest, config), index),
+        received: (bytes) => modules.observer?.received(bytes),
       },
     );
   }
@@ -108,6 +113,14 @@ export class ImageService {
    */
   async pull(text: string, request: PullRequest = {}): Promise<ImageRecord> {
     const reference = parseReference(text);
+    const { observer } = this.modules;
+    if (!observer) return this.fetchAndComplete(reference, request);
+    return observedPull(observer, formatReference(reference), request, (observed) =>
+      this.fetchAndComplete(reference, observed),
+    );
+  }
+
+  private async fetchAndComplete(reference: Reference, request: PullRequest): Promise<ImageRecord> {
     const endLease = this.leases.begin();
     try {
       for (let again = true; ; again = false) {
@@ -143,13 +156,13 @@ export class ImageService {
 
   /**
    * Removes an image with all its names; it is in no list from the call on. What containers still use of it goes with
-   * the last of them. Does nothing where there is none.
+   * the last of them. Does nothing where there is none. Returns what went with it.
    */
-  async remove(text: string): Promise<void> {
+  async remove(text: string): Promise<CollectedGarbage> {
     const record = this.images.resolve(text);
-    if (!record) return;
+    if (!record) return { blobs: 0, layers: 0 };
     await this.images.remove(record.id);
-    await this.collect();
+    return this.collect();
   }
 
   /** Takes in the images of an archive (importArchive()), named by it or by `name`. */
@@ -190,7 +203,7 @@ export class ImageService {
    * Layers that have vanished are unpacked anew. Throws NotFound for an image that is not there.
    */
   async mountRootfs(request: MountRequest & { containerId: ContainerId }): Promise<void> {
-    const { containerId, image, target, userNamespace } = request;
+    const { containerId, image, ...mount } = request;
     const record = this.images.get(image);
     if (!record) throw new BerthError("NotFound", `image ${image} is not there`, { hint: "pull it first" });
     const endLease = this.leases.begin();
@@ -198,7 +211,7 @@ export class ImageService {
       if (!record.layers.every(({ chainId }) => this.layers.has(chainId))) await this.repair(record);
       const chainIds = record.layers.map(({ chainId }) => chainId);
       const layers = this.layers.diffPaths(chainIds);
-      await this.snapshots.prepare({ id: containerId, chainIds, layers, target, userNamespace });
+      await this.snapshots.prepare({ id: containerId, chainIds, layers, ...mount });
     } finally {
       endLease();
     }
@@ -216,14 +229,14 @@ export class ImageService {
   }
 
   /** Mounts an image for reading alone. Throws NotFound. */
-  mountImageReadOnly({ image, target, userNamespace }: MountRequest): void {
+  mountImageReadOnly({ image, ...mount }: MountRequest): void {
     const record = this.images.get(image);
     if (!record) throw new BerthError("NotFound", `image ${image} is not there`, { hint: "pull it first" });
     const chainIds = record.layers.map(({ chainId }) => chainId);
     const missing = chainIds.find((chainId) => !this.layers.has(chainId));
     if (missing)
       throw new BerthError("FailedPrecondition", `layer ${missing} is gone`, { hint: "pull the image again" });
-    this.snapshots.mountReadOnly({ chainIds, layers: this.layers.diffPaths(chainIds), target, userNamespace });
+    this.snapshots.mountReadOnly({ chainIds, layers: this.layers.diffPaths(chainIds), ...mount });
   }
 
   /** Undoes mountImageReadOnly(); does nothing where that is undone. */
@@ -311,11 +324,15 @@ export class ImageService {
     if (this.layers.list().some((chainId) => !known.has(chainId))) await this.collect();
   }
 
-  private collect(): Promise<unknown> {
+  /** Removes blobs and layers that nothing uses; runs one at a time. */
+  collect(): Promise<CollectedGarbage> {
     const { images, blobs, layers, leases, snapshots } = this;
-    const next = this.collecting.then(() =>
-      collectGarbage({ images, blobs, layers, leases, layersInUse: () => snapshots.layersInUse() }),
-    );
+    const next = this.collecting.then(async () => {
+      const modules = { images, blobs, layers, leases, layersInUse: () => snapshots.layersInUse() };
+      const removed = await collectGarbage(modules);
+      this.modules.observer?.collected(removed);
+      return removed;
+    });
     this.collecting = next.catch(() => {});
     return next;
   }

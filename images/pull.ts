@@ -28,6 +28,8 @@ export interface PullModules {
   store: BlobStore;
   /** Called once for each layer as soon as its blob is there, in the order of arrival. It must not throw. */
   layerReady?(ready: { index: number; manifest: ImageManifest; config: ImageConfig }): void;
+  /** Told of the bytes of blobs as they come from a registry. */
+  received?(bytes: number): void;
 }
 
 export interface PullRequest {
@@ -135,7 +137,7 @@ export class Puller {
       if (job.signal.aborted) throw abortError(job.signal);
       while (!(await store.has(blob.digest))) {
         try {
-          await store.ingest(blob, counted(job, blob));
+          await store.ingest(blob, counted(job, blob), (bytes) => this.modules.received?.(bytes));
         } catch (error) {
           if (!(error instanceof BerthError) || error.code !== "InvalidArgument") throw error;
           if (!job.client.distrust(blob.digest)) throw during(`pulling ${formatReference(job.reference)}`, error);

@@ -22,6 +22,8 @@ export interface SnapshotRequest {
   target: string;
   /** Who owns what is told from inside it: the layers are mapped, and what is written is the owners' outside. */
   userNamespace?: UserNamespace;
+  /** The SELinux label of all files, as the container sees them. */
+  label?: string;
 }
 
 /** What each container writes over its image: `<root>/<container ID>/{upper,work,layers.json}`. */
@@ -60,7 +62,7 @@ export class Snapshots {
    * Makes a container's writable layer and mounts it over its image at `target`. Throws AlreadyExists where it has one,
    * ResourceExhausted where the disk is full; then nothing is left of it.
    */
-  async prepare({ id, chainIds, layers, target, userNamespace }: SnapshotRequest): Promise<void> {
+  async prepare({ id, chainIds, layers, target, userNamespace, label }: SnapshotRequest): Promise<void> {
     const { upper, work, layersFile, directory } = this.paths(id);
     if (this.layersOf.has(id)) throw new BerthError("AlreadyExists", `container ${id} has a root file system already`);
     // known before it is made, so that its layers are not collected meanwhile
@@ -74,7 +76,7 @@ export class Snapshots {
       if (userNamespace) await mapOwner(upper, userNamespace);
       writeFileAtomically(layersFile, JSON.stringify({ version: 1, chainIds }));
       const lower = layers.length > 0 ? [...layers] : [this.empty];
-      this.modules.mounts.overlay({ lower, upper, work, target, userNamespace: userNamespace?.path });
+      this.modules.mounts.overlay({ lower, upper, work, target, userNamespace: userNamespace?.path, label });
     } catch (error) {
       this.layersOf.delete(id);
       await removeTree(directory);
@@ -86,13 +88,15 @@ export class Snapshots {
    * Mounts a stack of layers at `target`, an existing directory, for reading alone; they are in use until
    * unmountReadOnly(). Throws ResourceExhausted where the disk is full.
    */
-  mountReadOnly({ chainIds, layers, target, userNamespace }: Omit<SnapshotRequest, "id">): void {
+  mountReadOnly({ chainIds, layers, target, userNamespace, label }: Omit<SnapshotRequest, "id">): void {
     const file = this.viewFile(target);
     this.views.set(file, [...chainIds]);
     try {
       writeFileAtomically(file, JSON.stringify({ version: 1, chainIds, target }));
       const lower = layers.length > 0 ? [...layers] : [this.empty];
-      this.modules.mounts.overlay({ lower, target, userNamespace: userNamespace?.path });
+      // a layer alone would be mounted as it is, and keep its own labels
+      if (label && lower.length === 1) lower.push(this.empty);
+      this.modules.mounts.overlay({ lower, target, userNamespace: userNamespace?.path, label });
     } catch (error) {
       fs.rmSync(file, { force: true });
       this.views.delete(file);

@@ -10,7 +10,22 @@ export interface RuntimeSpec {
   process: SpecProcess;
   mounts: SpecMount[];
   annotations: Record<string, string>;
+  hooks?: SpecHooks;
   linux: SpecLinux;
+}
+
+/** POSIX-platform Hooks (config.md). */
+export type SpecHooks = Partial<
+  Record<"prestart" | "createRuntime" | "createContainer" | "startContainer" | "poststart" | "poststop", SpecHook[]>
+>;
+
+export interface SpecHook {
+  path: string;
+  args: string[];
+  /** KEY=value */
+  env: string[];
+  /** Seconds. */
+  timeout?: number;
 }
 
 export interface SpecProcess {
@@ -76,6 +91,25 @@ export interface SpecLinux {
   rootfsPropagation?: "rshared" | "rslave";
   seccomp?: SpecSeccomp;
   mountLabel?: string;
+  intelRdt?: SpecIntelRdt;
+  /** By the name of the host's interface. */
+  netDevices?: Record<string, SpecNetDevice>;
+}
+
+/** config-linux.md, IntelRdt. */
+export interface SpecIntelRdt {
+  closID?: string;
+  l3CacheSchema?: string;
+  memBwSchema?: string;
+  schemata?: string[];
+  enableMonitoring?: boolean;
+  enableCMT?: boolean;
+  enableMBM?: boolean;
+}
+
+export interface SpecNetDevice {
+  /** In the container. */
+  name: string;
 }
 
 export interface SpecNamespace {

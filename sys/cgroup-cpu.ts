@@ -9,6 +9,9 @@ export interface CgroupCpu {
   periods: bigint;
   throttledPeriods: bigint;
   throttledNs: bigint;
+  /** Periods in which more than the quota was used of what earlier ones had left (sched-bwc.rst), and how much. */
+  burstPeriods: bigint;
+  burstNs: bigint;
 }
 
 /** What a cgroup and those in it have computed (cpuacct.rst; cgroup-v2.rst, cpu.stat). Undefined where it is gone. */
@@ -35,6 +38,8 @@ function readV1(cgroups: Cgroups, paths: CgroupPaths): CgroupCpu | undefined {
     periods: bandwidth.get("nr_periods") ?? 0n,
     throttledPeriods: bandwidth.get("nr_throttled") ?? 0n,
     throttledNs: bandwidth.get("throttled_time") ?? 0n,
+    burstPeriods: bandwidth.get("nr_bursts") ?? 0n,
+    burstNs: bandwidth.get("burst_time") ?? 0n,
   };
 }
 
@@ -49,5 +54,7 @@ function readV2(directory: string | undefined): CgroupCpu | undefined {
     periods: stat.get("nr_periods") ?? 0n,
     throttledPeriods: stat.get("nr_throttled") ?? 0n,
     throttledNs: ns("throttled_usec"),
+    burstPeriods: stat.get("nr_bursts") ?? 0n,
+    burstNs: ns("burst_usec"),
   };
 }

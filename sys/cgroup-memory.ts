@@ -27,6 +27,19 @@ export interface CgroupMemory {
   /** How often the limit was run into. */
   limitHits: bigint;
   oomKills: bigint;
+  /** Page cache that is not on the disk yet, and that which is on its way. */
+  dirty: bigint;
+  writeback: bigint;
+  /** What follows is undefined on kernels that do not count it. How often it was slowed down above memory.high. */
+  highEvents: bigint | undefined;
+  /** How often it would have gone over memory.max. */
+  maxEvents: bigint | undefined;
+  /** Pages looked at, and won, when memory was short. */
+  scannedPages: bigint | undefined;
+  reclaimedPages: bigint | undefined;
+  /** Pages that were wanted again soon after they had been given up. */
+  refaultedAnonPages: bigint | undefined;
+  refaultedFilePages: bigint | undefined;
 }
 
 /** What a cgroup and those in it hold (memory.rst; cgroup-v2.rst, memory). Undefined where it is gone. */
@@ -61,6 +74,14 @@ function readV1(directory: string | undefined): CgroupMemory | undefined {
     majorPageFaults: total("pgmajfault"),
     limitHits: readCount(directory, "memory.failcnt") ?? 0n,
     oomKills: readKeyedCounts(directory, "memory.oom_control").get("oom_kill") ?? 0n,
+    dirty: total("dirty"),
+    writeback: total("writeback"),
+    highEvents: undefined,
+    maxEvents: undefined,
+    scannedPages: undefined,
+    reclaimedPages: undefined,
+    refaultedAnonPages: stat.get("total_workingset_refault_anon"),
+    refaultedFilePages: stat.get("total_workingset_refault_file"),
   };
 }
 
@@ -89,5 +110,13 @@ function readV2(directory: string | undefined): CgroupMemory | undefined {
     majorPageFaults: of("pgmajfault"),
     limitHits: events.get("max") ?? 0n,
     oomKills: events.get("oom_kill") ?? 0n,
+    dirty: of("file_dirty"),
+    writeback: of("file_writeback"),
+    highEvents: events.get("high"),
+    maxEvents: events.get("max"),
+    scannedPages: stat.get("pgscan"),
+    reclaimedPages: stat.get("pgsteal"),
+    refaultedAnonPages: stat.get("workingset_refault_anon"),
+    refaultedFilePages: stat.get("workingset_refault_file"),
   };
 }

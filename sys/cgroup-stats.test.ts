@@ -1,6 +1,8 @@
+import fs from "node:fs";
+import path from "node:path";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { readCgroupCpu, readCpuUsageNs } from "./cgroup-cpu";
-import { readCgroupHugepages } from "./cgroup-hugepages";
+import { limitCgroupHugepages, readCgroupHugepages } from "./cgroup-hugepages";
 import { readCgroupIo } from "./cgroup-io";
 import { readCgroupMemory } from "./cgroup-memory";
 import { readCgroupTasks } from "./cgroup-pids";
@@ -18,7 +20,7 @@ describe("version 1", () => {
     tree.write("cpuacct", "cpuacct.usage", "20000000000000001\n");
     tree.write("cpuacct", "cpuacct.usage_user", "20000000000000000\n");
     tree.write("cpuacct", "cpuacct.usage_sys", "1\n");
-    tree.write("cpu", "cpu.stat", "nr_periods 7\nnr_throttled 3\nthrottled_time 4000\n");
+    tree.write("cpu", "cpu.stat", "nr_periods 7\nnr_throttled 3\nthrottled_time 4000\nnr_bursts 2\nburst_time 50\n");
     // more than a double holds
     expect(readCgroupCpu(tree.cgroups, tree.paths)).toEqual({
       usageNs: 20000000000000001n,
@@ -27,6 +29,8 @@ describe("version 1", () => {
       periods: 7n,
       throttledPeriods: 3n,
       throttledNs: 4000n,
+      burstPeriods: 2n,
+      burstNs: 50n,
     });
     expect(readCpuUsageNs(tree.cgroups, tree.paths)).toBe(20000000000000001n);
   });
@@ -44,7 +48,8 @@ describe("version 1", () => {
     const own = "cache 1\nrss 2\ninactive_file 3\npgfault 4\n";
     const total =
       "total_cache 500\ntotal_rss 400\ntotal_mapped_file 30\ntotal_swap 20\ntotal_pgfault 70\ntotal_pgmajfault 7\n";
-    tree.write("memory", "memory.stat", `${own}${total}total_inactive_file 300\ntotal_active_file 200\n`);
+    const late = "total_dirty 8\ntotal_writeback 6\ntotal_workingset_refault_anon 4\ntotal_workingset_refault_file 5\n";
+    tree.write("memory", "memory.stat", `${own}${total}${late}total_inactive_file 300\ntotal_active_file 200\n`);
     expect(readCgroupMemory(tree.cgroups, tree.paths)).toEqual({
       usage: 1000n,
       maxUsage: 2000n,
@@ -63,6 +68,14 @@ describe("version 1", () => {
       majorPageFaults: 7n,
       limitHits: 9n,
       oomKills: 2n,
+      dirty: 8n,
+      writeback: 6n,
+      highEvents: undefined,
+      maxEvents: undefined,
+      scannedPages: undefined,
+      reclaimedPages: undefined,
+      refaultedAnonPages: 4n,
+      refaultedFilePages: 5n,
     });
     tree.write("memory", "memory.limit_in_bytes", unlimited);
     expect(readCgroupMemory(tree.cgroups, tree.paths)).toMatchObject({ limit: undefined, swapLimit: undefined });
@@ -87,6 +100,7 @@ describe("version 1", () => {
     tree.write("pids", "pids.max", "max\n");
     tree.write("hugetlb", "hugetlb.2MB.usage_in_bytes", "4194304\n");
     tree.write("hugetlb", "hugetlb.2MB.rsvd.usage_in_bytes", "0\n");
+    tree.write("hugetlb", "hugetlb.2MB.failcnt", "6\n");
     tree.write("hugetlb", "hugetlb.2MB.max_usage_in_bytes", "8388608\n");
     expect(readCgroupTasks(tree.cgroups, tree.paths)).toEqual({
       pids: [10, 11, 12],
@@ -94,7 +108,7 @@ describe("version 1", () => {
       threadsMax: undefined,
     });
     expect(readCgroupHugepages(tree.cgroups, tree.paths)).toEqual([
-      { pageSize: "2MB", usage: 4194304n, maxUsage: 8388608n },
+      { pageSize: "2MB", usage: 4194304n, maxUsage: 8388608n, limitHits: 6n },
     ]);
   });
 });
@@ -103,7 +117,8 @@ describe("version 2", () => {
   test("CPU comes in µs and becomes ns", () => {
     tree = cgroupTree("v2");
     const stat = "usage_usec 3000\nuser_usec 2000\nsystem_usec 1000\nnr_periods 7\nnr_throttled 3\nthrottled_usec 4\n";
-    tree.write("", "cpu.stat", stat);
+    const bursts = "nr_bursts 2\nburst_usec 5\n";
+    tree.write("", "cpu.stat", stat + bursts);
     expect(readCgroupCpu(tree.cgroups, tree.paths)).toEqual({
       usageNs: 3_000_000n,
       userNs: 2_000_000n,
@@ -111,6 +126,8 @@ describe("version 2", () => {
       periods: 7n,
       throttledPeriods: 3n,
       throttledNs: 4000n,
+      burstPeriods: 2n,
+      burstNs: 5000n,
     });
     expect(readCpuUsageNs(tree.cgroups, tree.paths)).toBe(3_000_000n);
   });
@@ -123,9 +140,11 @@ describe("version 2", () => {
     tree.write("", "memory.peak", "2000\n");
     tree.write("", "memory.swap.current", "20\n");
     tree.write("", "memory.swap.max", "max\n");
-    tree.write("", "memory.events", "low 0\nhigh 0\nmax 9\noom 3\noom_kill 2\n");
+    tree.write("", "memory.events", "low 0\nhigh 1\nmax 9\noom 3\noom_kill 2\n");
     const stat = "anon 400\nfile 500\nkernel 50\nfile_mapped 30\ninactive_file 300\nactive_file 200\n";
-    tree.write("", "memory.stat", `${stat}pgfault 70\npgmajfault 7\n`);
+    const late = "file_dirty 8\nfile_writeback 6\npgscan 40\npgsteal 30\n";
+    const refaults = "workingset_refault_anon 4\nworkingset_refault_file 5\n";
+    tree.write("", "memory.stat", `${stat}${late}${refaults}pgfault 70\npgmajfault 7\n`);
     expect(readCgroupMemory(tree.cgroups, tree.paths)).toEqual({
       usage: 1000n,
       maxUsage: 2000n,
@@ -144,6 +163,14 @@ describe("version 2", () => {
       majorPageFaults: 7n,
       limitHits: 9n,
       oomKills: 2n,
+      dirty: 8n,
+      writeback: 6n,
+      highEvents: 1n,
+      maxEvents: 9n,
+      scannedPages: 40n,
+      reclaimedPages: 30n,
+      refaultedAnonPages: 4n,
+      refaultedFilePages: 5n,
     });
   });
 
@@ -154,15 +181,29 @@ describe("version 2", () => {
     tree.write("", "pids.current", "3\n");
     tree.write("", "pids.max", "100\n");
     tree.write("", "hugetlb.1GB.current", "0\n");
+    tree.write("", "hugetlb.1GB.events", "max 3\n");
     expect(readCgroupIo(tree.cgroups, tree.paths)).toEqual([
       { major: 8, minor: 0, readBytes: 100n, writtenBytes: 200n, reads: 1n, writes: 2n },
       { major: 7, minor: 0, readBytes: 0n, writtenBytes: 0n, reads: 0n, writes: 0n },
     ]);
     expect(readCgroupTasks(tree.cgroups, tree.paths)).toEqual({ pids: [10], threads: 3n, threadsMax: 100n });
     expect(readCgroupHugepages(tree.cgroups, tree.paths)).toEqual([
-      { pageSize: "1GB", usage: 0n, maxUsage: undefined },
+      { pageSize: "1GB", usage: 0n, maxUsage: undefined, limitHits: 3n },
     ]);
   });
+});
+
+test.each(["v1", "v2"] as const)("huge pages of %s are limited by size, those reserved with them", (version) => {
+  tree = cgroupTree(version);
+  const [limit, reserved] = version === "v1" ? ["limit_in_bytes", "rsvd.limit_in_bytes"] : ["max", "rsvd.max"];
+  for (const file of [limit, reserved]) tree.write("hugetlb", `hugetlb.2MB.${file}`, "0");
+  limitCgroupHugepages(tree.cgroups, tree.paths, { pageSize: "2MB", limit: 4n << 20n });
+  const directory = tree.cgroups.ofPaths(version === "v1" ? "hugetlb" : "", tree.paths)!;
+  for (const file of [limit, reserved]) {
+    expect(fs.readFileSync(path.join(directory, `hugetlb.2MB.${file}`), "utf8")).toBe("4194304");
+  }
+  const other = () => limitCgroupHugepages(tree.cgroups, tree.paths, { pageSize: "1GB", limit: 0 });
+  expect(other).toThrow(expect.objectContaining({ code: "InvalidArgument" }));
 });
 
 describe("pressure", () => {

@@ -1,6 +1,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import { readMountInfo } from "./mount-info";
+import { duringAtAskedPath } from "./asked-path";
 import { errnoOf } from "./libc";
 
 export type CgroupVersion = "v1" | "hybrid" | "v2";
@@ -105,19 +106,28 @@ export class Cgroups {
   /**
    * Makes `cgroup` (absolute within the hierarchies) wherever it is missing. On version 2 the parents hand their
    * controllers down. Returns those of its parents and itself that this daemon has made, now or before, outermost first.
+   * Throws InvalidArgument for what can be no cgroup's name, and has then made nothing.
    */
   ensure(cgroup: string): string[] {
     const prefixes = prefixesOf(cgroup);
-    for (const each of prefixes) {
-      for (const directory of this.directories(each)) {
-        if (!fs.existsSync(path.dirname(directory)) || fs.existsSync(directory)) continue;
-        if (this.version === "v2") handDownControllers(path.dirname(directory));
-        fs.mkdirSync(directory);
-        this.made.add(each);
-        inheritCpuset(directory);
-      }
+    const before = new Set(this.made);
+    try {
+      for (const each of prefixes) for (const directory of this.directories(each)) this.make(each, directory);
+    } catch (error) {
+      this.removeEmpty(prefixes.filter((each) => this.made.has(each) && !before.has(each)));
+      throw duringAtAskedPath(`the cgroup ${cgroup.slice(0, 200)}`, error);
     }
     return prefixes.filter((each) => this.made.has(each));
+  }
+
+  private make(cgroup: string, directory: string): void {
+    if (!fs.existsSync(path.dirname(directory))) return;
+    const there = fs.statSync(directory, { throwIfNoEntry: false });
+    if (there?.isDirectory()) return;
+    if (this.version === "v2") handDownControllers(path.dirname(directory));
+    fs.mkdirSync(directory);
+    this.made.add(cgroup);
+    inheritCpuset(directory);
   }
 
   /** For a cgroup that systemd will make: what ensure() would have to make of it, and so is ours. Outermost first. */

@@ -34,6 +34,8 @@ export interface OverlayMount {
   target: string;
   /** A file that holds a user namespace: owners in `lower` are those that it makes of them, `upper` is as it is. */
   userNamespace?: string;
+  /** The SELinux label of all that is in it. */
+  label?: string;
 }
 
 export interface TmpfsOptions {
@@ -97,8 +99,9 @@ export class HostMounts implements Mounts {
           check(fsconfig(fd, FSCONFIG_SET_FD, "lowerdir+", null, tree), "fsconfig", "lowerdir+ by descriptor");
       });
     } catch (error) {
-      // layers by descriptor came with Linux 6.13; before, an overlay takes them only from where they are attached
-      if (errnoOf(error) !== "EINVAL") throw error;
+      // layers by descriptor came with Linux 6.13; before, an overlay takes them only from where they are attached, and
+      // the kernel knows no parameter by the descriptor of a path
+      if (errnoOf(error) !== "EINVAL" && errnoOf(error) !== "EBADF") throw error;
       this.overlayOfAttached(overlay, trees);
     }
   }
@@ -124,12 +127,14 @@ export class HostMounts implements Mounts {
   }
 
   /** mount(2) takes one page of options, so the layers go by short links where they would not fit. */
-  private overlayByMount2({ lower, upper, work, target }: OverlayMount): void {
+  private overlayByMount2({ lower, upper, work, target, label }: OverlayMount): void {
     const text = (layers: string[]) =>
       [
         `lowerdir=${layers.join(":")}`,
         ...(upper ? [`upperdir=${upper}`] : []),
         ...(work ? [`workdir=${work}`] : []),
+        // a label has commas of its own
+        ...(label ? [`context="${label}"`] : []),
       ].join(",");
     if (Buffer.byteLength(text(lower)) < 4000) {
       check(mount("overlay", target, "overlay", 0, text(lower)), "mount", `overlay on ${target}`);
@@ -185,11 +190,12 @@ function setString(fd: number, key: string, value: string): void {
 }
 
 /** Makes an overlay whose layers `setLower` names, and mounts it. */
-function mountOverlay({ upper, work, target }: OverlayMount, setLower: (fd: number) => void): void {
+function mountOverlay({ upper, work, target, label }: OverlayMount, setLower: (fd: number) => void): void {
   withFd(check(fsopen("overlay", CLOEXEC), "fsopen", "overlay"), (fd) => {
     setLower(fd);
     if (upper) setString(fd, "upperdir", upper);
     if (work) setString(fd, "workdir", work);
+    if (label) setString(fd, "context", label);
     check(fsconfig(fd, FSCONFIG_CMD_CREATE, null, null, 0), "fsconfig", `overlay for ${target}`);
     withFd(check(fsmount(fd, CLOEXEC, 0), "fsmount", target), (mounted) => attachMount(mounted, target));
   });
@@ -199,8 +205,9 @@ function mountOverlay({ upper, work, target }: OverlayMount, setLower: (fd: numb
 export class RecordingMounts implements Mounts {
   readonly calls: string[] = [];
   overlay(overlay: OverlayMount): void {
-    const mapped = overlay.userNamespace ? ` mapped by ${overlay.userNamespace}` : "";
-    this.calls.push(`overlay ${overlay.target} lower=${overlay.lower.join(":")} upper=${overlay.upper ?? ""}${mapped}`);
+    const { target, lower, upper = "", userNamespace, label } = overlay;
+    const more = `${userNamespace ? ` mapped by ${userNamespace}` : ""}${label ? ` labelled ${label}` : ""}`;
+    this.calls.push(`overlay ${target} lower=${lower.join(":")} upper=${upper}${more}`);
   }
   tmpfs(target: string): void {
     this.calls.push(`tmpfs ${target}`);

@@ -1,5 +1,6 @@
 import fs from "node:fs";
 import path from "node:path";
+import { BerthError } from "../api/errors";
 import type { UserNamespace } from "./id-mapping";
 import { check, declare, errnoOf, withFd } from "./libc";
 import { inNewUserNamespace, writeSysctlsInside } from "./user-namespace";
@@ -77,7 +78,7 @@ export class HostNamespaces implements Namespaces {
         check(unshare(flags), "unshare");
         if (types.includes("uts") && hostname) setHostname(hostname);
         if (types.includes("net")) setUpNetwork();
-        for (const { file, value } of sysctls ?? []) fs.writeFileSync(path.join("/proc/sys", file), value);
+        for (const sysctl of sysctls ?? []) writeSysctl(sysctl);
         for (const type of types) {
           const file = path.join(directory, type);
           pinned.push(file);
@@ -164,6 +165,15 @@ function away<T>(types: NamespaceType[], work: () => T): T {
 function bindNamespace(source: string, file: string): void {
   fs.closeSync(fs.openSync(file, "wx", 0o444));
   check(mount(source, file, null, MS_BIND, null), "mount", `${source} on ${file}`);
+}
+
+function writeSysctl({ file, value }: { file: string; value: string }): void {
+  try {
+    fs.writeFileSync(path.join("/proc/sys", file), value);
+  } catch (cause) {
+    // there is none of that name, or it does not take the value
+    throw new BerthError("InvalidArgument", `the sysctl ${file} can't be set: ${errnoOf(cause)}`, { cause });
+  }
 }
 
 function setHostname(hostname: string): void {

@@ -16,7 +16,18 @@ export const configSchema = section("Berth: a container runtime for Kubernetes n
   }),
 
   metrics: section("Prometheus metrics over HTTP", {
-    address: text("", 'Address and port to serve /metrics on, such as "127.0.0.1:9090"; empty for none.'),
+    address: text("", 'Address and port to serve /metrics on, such as "127.0.0.1:1338"; empty for none.'),
+  }),
+
+  tracing: section("OpenTelemetry traces, which go on from the kubelet's", {
+    endpoint: text("", 'Where spans go by OTLP over HTTP, such as "http://127.0.0.1:4318"; empty for none.', (url) =>
+      url === "" || /^https?:\/\/[^\s@]+$/.test(url) ? undefined : "an http or https URL",
+    ),
+    sampling_rate_per_million: integer(
+      0,
+      { min: 0, max: 1_000_000 },
+      "How many of a million traces that begin here are kept; a client's are kept where the client keeps them.",
+    ),
   }),
 
   runtime: section("How containers are run", {
@@ -51,6 +62,20 @@ export const configSchema = section("Berth: a container runtime for Kubernetes n
     ),
     default_sysctls: texts([], 'Set in every pod that does not share the host\'s namespaces: "name=value".'),
     seccomp_profile: text("", "The profile RuntimeDefault stands for; empty for the built-in one.", absoluteOrEmpty),
+    enable_cdi: flag(true, "Whether containers can ask for devices by name (Container Device Interface)."),
+    cdi_spec_dirs: texts(
+      ["/etc/cdi", "/var/run/cdi"],
+      "Where CDI files lie; of two that have the same device, the one in the later directory counts.",
+      absolute,
+    ),
+    cdi_allow_hooks: flag(
+      false,
+      "Let CDI files have programs run on the host as root, as NVIDIA's want it; their devices are refused otherwise.",
+    ),
+    device_ownership_from_security_context: flag(
+      false,
+      "Device nodes that a container asks for belong to its run_as_user and run_as_group, not to the host's owners.",
+    ),
     apparmor_profile: text(
       "",
       "The loaded AppArmor profile that RuntimeDefault stands for; empty for the built-in berth-default.",

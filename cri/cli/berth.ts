@@ -1,32 +1,7 @@
 import { parseArgs } from "node:util";
 import { BerthError, messageOf } from "../../api/errors";
 import type { Command } from "./command";
-
-/** Loaded only when called for, so that `berth version` does not load a daemon. */
-const commands: Record<string, { summary: string; load: () => Promise<Command> }> = {
-  serve: { summary: "run the daemon", load: async () => (await import("./serve")).serve },
-  run: {
-    summary: "pull an image and run a command in a pod of its own",
-    load: async () => (await import("./run")).run,
-  },
-  ps: { summary: "list containers", load: async () => (await import("./ps")).ps },
-  logs: { summary: "print a container's log", load: async () => (await import("./logs")).logs },
-  exec: { summary: "run a command in a running container", load: async () => (await import("./exec")).exec },
-  rm: { summary: "stop and remove a pod by one of its containers", load: async () => (await import("./rm")).rm },
-  images: { summary: "list images", load: async () => (await import("./images")).images },
-  pull: { summary: "fetch an image from its registry", load: async () => (await import("./pull")).pull },
-  import: {
-    summary: "take images from an OCI or docker archive",
-    load: async () => (await import("./import")).importImages,
-  },
-  export: { summary: "write an image to an OCI archive", load: async () => (await import("./export")).exportImage },
-  config: { summary: "print the configuration: default or dump", load: async () => (await import("./config")).config },
-  node: {
-    summary: "make Berth the runtime of this node's kubelet: install, verify or uninstall",
-    load: async () => (await import("./node")).node,
-  },
-  version: { summary: "print versions", load: async () => (await import("./version")).version },
-};
+import { commands } from "./commands";
 
 function usage(): string {
   const width = Math.max(...Object.keys(commands).map((name) => name.length));

@@ -2,15 +2,18 @@ import fs from "node:fs";
 
 export interface LogLine {
   stream: "stdout" | "stderr";
+  /** RFC 3339, with nanoseconds. */
+  time: string;
   /** Without the newline where the container wrote none yet. */
   text: string;
 }
 
 /** One line of a log in CRI format: `TIME stdout|stderr P|F TEXT`; undefined for what is none. */
 export function parseLogLine(line: string): LogLine | undefined {
-  const match = /^\S+ (stdout|stderr) ([PF])(?::\S*)? (.*)$/s.exec(line);
+  const match = /^(\S+) (stdout|stderr) ([PF])(?::\S*)? (.*)$/s.exec(line);
   if (!match) return undefined;
-  return { stream: match[1] as LogLine["stream"], text: match[2] === "F" ? `${match[3]}\n` : match[3]! };
+  const [, time = "", stream, tag, text = ""] = match;
+  return { stream: stream as LogLine["stream"], time, text: tag === "F" ? `${text}\n` : text };
 }
 
 /**

@@ -10,6 +10,11 @@ type Method<S extends keyof ServiceMethods, M extends keyof ServiceMethods[S]> =
   ? { request: Request; response: Response }
   : never;
 
+interface Streams {
+  Pull: Method<"Berth", "Pull">;
+  GetContainerEvents: Method<"RuntimeService", "GetContainerEvents">;
+}
+
 export interface CallOptions {
   /** When to give up, with DeadlineExceeded; the daemon is told. */
   timeoutMs?: number;
@@ -70,11 +75,11 @@ export class Client {
   }
 
   /** A streaming call; `signal` ends it. */
-  async *stream<M extends "Pull">(
+  async *stream<M extends keyof Streams>(
     name: M,
-    request: Init<Method<"Berth", M>["request"]>,
+    request: Init<Streams[M]["request"]>,
     signal: AbortSignal,
-  ): AsyncGenerator<Method<"Berth", M>["response"]> {
+  ): AsyncGenerator<Streams[M]["response"]> {
     const method = this.methods.get(name)!;
     const call = this.client.makeServerStreamRequest(
       method.path,
@@ -84,8 +89,9 @@ export class Client {
     );
     signal.addEventListener("abort", () => call.cancel(), { once: true });
     try {
-      for await (const message of call) yield message as Method<"Berth", M>["response"];
+      for await (const message of call) yield message as Streams[M]["response"];
     } catch (error) {
+      if (signal.aborted) return;
       throw this.explain(error as grpc.ServiceError);
     }
   }

@@ -14,11 +14,11 @@ import type { ImageRecord } from "../../images/types";
 import { encodeSpec } from "../../oci/runtime-spec";
 import { buildSpec } from "../../oci/spec/build";
 import type { SpecInput } from "../../oci/spec/input";
+import { type SelinuxLabels, selinuxLabels } from "../../oci/spec/selinux";
 import { cgroupsOf, cutCgroups } from "../../sys/cgroups";
 import { identify } from "../../sys/process-identity";
 import { UndoStack } from "../../sys/undo";
 import { nowNs } from "../clock";
-import { checkName } from "../sandbox/check-config";
 import { cgroupsPathFor, parentCgroup } from "../sandbox/cgroup-parent";
 import { podFiles } from "../sandbox/pod-files";
 import { userNamespaceOf } from "../sandbox/user-namespace";
@@ -28,7 +28,8 @@ import { type ContainerRecord, containerName } from "../store/container";
 import { recordVersion } from "../store/record-files";
 import { containerFingerprint } from "../store/request-fingerprint";
 import type { Sandbox } from "../store/sandbox";
-import { mountImageVolumes } from "./image-volumes";
+import { checkContainerConfig } from "./check-config";
+import { type ImageVolume, mountImageVolumes } from "./image-volumes";
 import { prepareLogPath } from "./log-path";
 import { kernelFeatures } from "./kernel-features";
 import { signalNumber, signalOfRequest } from "./signals";
@@ -38,9 +39,8 @@ export async function createContainer(services: Services, request: CreateContain
   const { store } = services;
   const { config } = request;
   const sandbox = store.sandboxes.get(request.podSandboxId);
-  if (!config?.metadata) throw new BerthError("InvalidArgument", "the container configuration has no metadata");
-  checkName("metadata.name", config.metadata.name);
-  if (config.metadata.name === "") throw new BerthError("InvalidArgument", "metadata.name must be set");
+  if (!config) throw new BerthError("InvalidArgument", "the request has no container configuration");
+  checkContainerConfig(config);
   return store.containerNames.reserve(containerName(config, sandbox.id), containerFingerprint(config), () =>
     make(services, sandbox, config),
   );
@@ -98,12 +98,17 @@ async function build(services: Services, made: NewContainer, undo: UndoStack): P
 
   undo.push("the root filesystem", () => images.releaseRootfs(id, rootfs));
   const userNamespace = userNamespaceOf(sandbox);
-  await images.mountRootfs({ containerId: id, image: image.id, target: rootfs, userNamespace });
+  const selinux = selinuxLabels(kernelFeatures().selinux, [
+    config.linux?.securityContext?.selinuxOptions,
+    sandbox.config.linux?.securityContext?.selinuxOptions,
+  ]);
+  const label = selinux.mount;
+  await images.mountRootfs({ containerId: id, image: image.id, target: rootfs, userNamespace, label });
   const volumesDir = volumesDirectory(services, id);
   undo.push("the image's volumes", () => fs.rmSync(volumesDir, { recursive: true, force: true }));
-  const imageMounts = await mountImageVolumes(services, { id, config, userNamespace }, undo);
+  const imageVolumes = await mountImageVolumes(services, { id, config, userNamespace, label }, undo);
 
-  const input = specInput(services, made, { rootfs, volumesDir, imageMounts });
+  const input = specInput(services, made, { rootfs, volumesDir, imageVolumes, selinux });
   const { spec, user, warnings } = await buildSpec(input);
   for (const warning of warnings) log.debug(warning, { container: id });
   fs.writeFileSync(path.join(bundle, "config.json"), encodeSpec(spec), { mode: 0o600 });
@@ -135,6 +140,7 @@ async function build(services: Services, made: NewContainer, undo: UndoStack): P
       name: config.image?.userSpecifiedImage || image.tags[0] || config.image!.image,
       digest: image.digests[0] ?? image.id,
     },
+    imageVolumes: Object.fromEntries([...imageVolumes].map(([index, { imageRef }]) => [index, imageRef])),
     user: { uid: user.uid, gid: user.gid, additionalGids: user.additionalGids },
     stopSignal:
       signalOfRequest(config.stopSignal) ?? signalNumber(image.config.StopSignal ?? "") ?? os.constants.signals.SIGTERM,
@@ -149,18 +155,21 @@ async function build(services: Services, made: NewContainer, undo: UndoStack): P
 /** On the disk, not with the state: what an image declares a volume can grow large. */
 export const volumesDirectory = (services: Services, id: ContainerId) => path.join(services.config.root, "volumes", id);
 
-interface SpecPaths {
+interface SpecPlaces {
   rootfs: string;
   volumesDir: string;
-  imageMounts: Map<number, string>;
+  imageVolumes: Map<number, ImageVolume>;
+  selinux: SelinuxLabels;
 }
 
-function specInput(services: Services, { id, sandbox, config, image }: NewContainer, at: SpecPaths): SpecInput {
+function specInput(services: Services, { id, sandbox, config, image }: NewContainer, at: SpecPlaces): SpecInput {
   const { cgroups, cgroupDriver, daemon, runtimes } = services;
   const { record } = sandbox;
   const files = podFiles(services.paths.sandbox(sandbox.id));
   const parent = parentCgroup(sandbox.config.linux?.cgroupParent ?? "", cgroupDriver);
   const settings = services.config.runtime;
+  const runtime = runtimes.get(record.handler);
+  const handler = settings.handlers[runtime.name];
   return {
     containerId: id,
     sandbox: {
@@ -191,11 +200,19 @@ function specInput(services: Services, { id, sandbox, config, image }: NewContai
       pidsLimit: settings.pids_limit > 0 ? settings.pids_limit : undefined,
     },
     daemon,
-    features: { ...kernelFeatures(), ...runtimes.get(record.handler).features },
+    cdi: {
+      enabled: settings.enable_cdi,
+      specDirs: settings.cdi_spec_dirs,
+      allowHooks: settings.cdi_allow_hooks,
+    },
+    features: { ...kernelFeatures(), ...runtime.features },
     targetPidPath: targetPidPath(services, config),
     volumesDir: at.volumesDir,
-    imageMounts: at.imageMounts,
-    allowedAnnotations: settings.handlers[runtimes.get(record.handler).name]?.allowed_annotations ?? [],
+    imageMounts: new Map([...at.imageVolumes].map(([index, volume]) => [index, volume.path])),
+    selinux: at.selinux,
+    deviceOwnership: settings.device_ownership_from_security_context,
+    privilegedWithoutHostDevices: handler?.privileged_without_host_devices,
+    allowedAnnotations: handler?.allowed_annotations,
   };
 }
 

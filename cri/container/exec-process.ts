@@ -2,8 +2,16 @@ import fs from "node:fs";
 import path from "node:path";
 import { BerthError } from "../../api/errors";
 import type { RuntimeSpec, SpecProcess } from "../../oci/runtime-spec";
+import { checkCount, checkNoNul, invalid } from "../../oci/spec/check-text";
 import type { Services } from "../services";
 import type { Container } from "../store/container";
+
+/** Throws InvalidArgument for what can't be a command line. */
+export function checkCommand(args: string[]): void {
+  if (args.length === 0) throw invalid("no command to run");
+  checkCount("arguments", args, 65536);
+  for (const argument of args) checkNoNul("the argument", argument);
+}
 
 /**
  * The process of a command in a container: who and what its first process is, with another command line. Throws

@@ -25,6 +25,15 @@ test("recordExit() keeps the first end, and none before the start when the host'
   expect(ended.record.exit).toEqual({ code: 3, reason: "Error", message: "", finishedAtNs: "2000" });
 });
 
+test("recordExit() leaves the runtime its files until it has done with the start", async () => {
+  const order: string[] = [];
+  const deleting = { ...services, runtimes: { get: () => ({ deleteEnded: async () => order.push("deleted") }) } };
+  const ended = container({ createdAtNs: "1000" });
+  ended.starting = new Promise<void>((resolve) => setTimeout(resolve, 20)).then(() => void order.push("started"));
+  await recordExit(deleting as unknown as Services, ended, { code: 0, reason: "", message: "", finishedAtNs: "1500" });
+  expect(order).toEqual(["started", "deleted"]);
+});
+
 test("isLost() is true only when neither the process nor its monitor lives", () => {
   const alive = identify(process.pid);
   const gone = { pid: process.pid, startTime: "0" };

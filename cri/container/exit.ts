@@ -60,6 +60,8 @@ export async function recordExit(services: Services, container: Container, exit:
   container.cleanUp ??= (async () => {
     try {
       await cgroups.kill(container.record.cgroups);
+      // a short one can end before the runtime has seen its start through
+      await container.starting;
       await runtimes.get(container.record.handler).deleteEnded(container.id);
       cgroups.removeOwn(container.record.cgroups, container.id);
     } catch (error) {

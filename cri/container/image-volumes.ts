@@ -13,20 +13,29 @@ interface Mounted {
   config: ContainerConfig;
   /** The pod's own; absent for the host's. */
   userNamespace: UserNamespace | undefined;
+  /** The SELinux label of the files, where there is one. */
+  label: string | undefined;
 }
 
 const directoryOf = (services: Services, id: ContainerId) => path.join(services.paths.container(id), "image-volumes");
 
+export interface ImageVolume {
+  /** The tree on the host, sub-path applied. */
+  path: string;
+  /** By which the status tells what was mounted: the image's ID, as PullImage gives it (critest compares them). */
+  imageRef: string;
+}
+
 /**
- * Mounts the images that a container has as volumes, beside its bundle. Gives the tree of each by the index of its
- * mount, sub-path applied. Throws ImageVolumeMountFailed for a sub-path that is not there.
+ * Mounts the images that a container has as volumes, beside its bundle. Gives each by the index of its mount. Throws
+ * ImageVolumeMountFailed for a sub-path that is not there.
  */
 export async function mountImageVolumes(
   services: Services,
-  { id, config, userNamespace }: Mounted,
+  { id, config, userNamespace, label }: Mounted,
   undo: UndoStack,
-): Promise<Map<number, string>> {
-  const trees = new Map<number, string>();
+): Promise<Map<number, ImageVolume>> {
+  const volumes = new Map<number, ImageVolume>();
   for (const [index, mount] of config.mounts.entries()) {
     if (!mount.image?.image) continue;
     const record = services.images.status(mount.image.image);
@@ -34,10 +43,13 @@ export async function mountImageVolumes(
     const target = path.join(directoryOf(services, id), String(index));
     fs.mkdirSync(target, { recursive: true, mode: 0o711 });
     undo.push(`the image volume ${index}`, () => services.images.unmountImage(target));
-    services.images.mountImageReadOnly({ image: record.id, target, userNamespace });
-    trees.set(index, mount.imageSubPath ? subTree(target, mount.imageSubPath) : target);
+    services.images.mountImageReadOnly({ image: record.id, target, userNamespace, label });
+    volumes.set(index, {
+      path: mount.imageSubPath ? subTree(target, mount.imageSubPath) : target,
+      imageRef: record.id,
+    });
   }
-  return trees;
+  return volumes;
 }
 
 function subTree(root: string, subPath: string): string {
@@ -47,8 +59,8 @@ function subTree(root: string, subPath: string): string {
 }
 
 /** Undoes mountImageVolumes(); nothing where that is undone. */
-export function releaseImageVolumes(services: Services, id: ContainerId, config: ContainerConfig): void {
-  for (const [index, mount] of config.mounts.entries()) {
-    if (mount.image?.image) services.images.unmountImage(path.join(directoryOf(services, id), String(index)));
-  }
+export function releaseImageVolumes(services: Services, id: ContainerId): void {
+  const directory = directoryOf(services, id);
+  if (!fs.existsSync(directory)) return;
+  for (const name of fs.readdirSync(directory)) services.images.unmountImage(path.join(directory, name));
 }

@@ -1,6 +1,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import { BerthError } from "../../api/errors";
+import { duringAtAskedPath } from "../../sys/asked-path";
 
 /**
  * The absolute path of a container's log, "" where it has none. The file's directory is made; what lies at the path
@@ -11,8 +12,16 @@ export function prepareLogPath(logDirectory: string, logPath: string): string {
   if (logPath.startsWith("/") || logPath.split("/").includes("..") || logPath.includes("\0")) {
     throw new BerthError("InvalidArgument", `log_path "${logPath.slice(0, 200)}" leads out of the log directory`);
   }
+  try {
+    return placeOf(logDirectory, logPath);
+  } catch (error) {
+    throw duringAtAskedPath("the log", error);
+  }
+}
+
+function placeOf(logDirectory: string, logPath: string): string {
   const file = path.join(logDirectory, logPath);
-  fs.mkdirSync(path.dirname(file), { recursive: true, mode: 0o755 });
+  makeLogDirectory(path.dirname(file));
   const inside = path.relative(fs.realpathSync(logDirectory), fs.realpathSync(path.dirname(file)));
   if (inside === ".." || inside.startsWith("../")) {
     throw new BerthError(
@@ -25,4 +34,13 @@ export function prepareLogPath(logDirectory: string, logPath: string): string {
     throw new BerthError("InvalidArgument", `the log file ${file} is there already and is no regular file`);
   }
   return file;
+}
+
+/** Makes a directory for logs where it is missing. Throws InvalidArgument for a path where none can be. */
+export function makeLogDirectory(directory: string): void {
+  try {
+    fs.mkdirSync(directory, { recursive: true, mode: 0o755 });
+  } catch (error) {
+    throw duringAtAskedPath("the log directory", error);
+  }
 }

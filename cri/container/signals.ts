@@ -1,4 +1,5 @@
 import os from "node:os";
+import { BerthError } from "../../api/errors";
 import { Signal } from "../../api/messages";
 
 const names = new Map<number, string>(
@@ -7,10 +8,11 @@ const names = new Map<number, string>(
 const realTimeMin = 34;
 const realTimeMax = 64;
 
-/** The kernel's number of the CRI's signal; undefined for the runtime's own choice. */
+/** The kernel's number of the CRI's signal; undefined for the runtime's own choice. Throws InvalidArgument. */
 export function signalOfRequest(signal: Signal): number | undefined {
   const name = names.get(signal);
-  return name === undefined || name === "RUNTIME_DEFAULT" ? undefined : signalNumber(name);
+  if (name === undefined) throw new BerthError("InvalidArgument", `the stop signal ${signal} is unknown`);
+  return name === "RUNTIME_DEFAULT" ? undefined : signalNumber(name);
 }
 
 /**

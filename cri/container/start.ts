@@ -30,7 +30,9 @@ export async function startContainer(services: Services, container: Container): 
       const startedAtNs = String(nowNs());
       const pid = container.record.process?.pid ?? 0;
       const runtimeItself = executableOf(pid);
-      await runtimes.get(container.record.handler).start(container.id);
+      const starting = runtimes.get(container.record.handler).start(container.id);
+      container.starting = starting.catch(() => {});
+      await starting;
       // runc returns while its own code still runs there, which as process 1 would lose a signal sent right away
       await waitForExec(pid, runtimeItself, execPatienceMs);
       // a short one may have ended by now, and its end must not be overwritten

@@ -1,4 +1,4 @@
-import type { Container as ContainerMessage, ContainerStatus, Init } from "../../api/messages";
+import type { Container as ContainerMessage, ContainerStatus, Init, Mount } from "../../api/messages";
 import type { Container } from "../store/container";
 import { signalForStatus } from "./signals";
 
@@ -20,7 +20,7 @@ export function containerStatus(container: Container): Init<ContainerStatus> {
     imageId: image.id,
     labels: config.labels,
     annotations: config.annotations,
-    mounts: config.mounts,
+    mounts: config.mounts.map((mount, index) => withImageRef(mount, record.imageVolumes?.[index])),
     logPath: record.logPath,
     resources: { linux: container.resources },
     user: {
@@ -33,6 +33,10 @@ export function containerStatus(container: Container): Init<ContainerStatus> {
     stopSignal: signalForStatus(record.stopSignal),
   };
 }
+
+/** A mount as it was asked for, with the image that is there (KEP-5365): its tag may mean another one by now. */
+const withImageRef = (mount: Mount, imageRef: string | undefined): Init<Mount> =>
+  imageRef === undefined ? mount : { ...mount, image: { ...mount.image, imageRef } };
 
 export function containerSummary(container: Container): Init<ContainerMessage> {
   const { record, config } = container;

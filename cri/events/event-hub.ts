@@ -1,9 +1,18 @@
 import { Subscription } from "./subscription";
 
+export interface EventCounts {
+  subscribers: number;
+  /** Events that wait to be read, of all subscribers. */
+  queued: number;
+  /** Events that slow subscribers have lost since the start. */
+  dropped: number;
+}
+
 /** Hands each event to every subscriber that is there when it happens. */
 export class EventHub<T> {
   private readonly subscriptions = new Set<Subscription<T>>();
   private isClosed = false;
+  private dropped = 0;
 
   constructor(private readonly limitPerSubscriber = 4096) {}
 
@@ -11,8 +20,13 @@ export class EventHub<T> {
     return this.subscriptions.size > 0;
   }
 
+  counts(): EventCounts {
+    const queued = [...this.subscriptions].reduce((sum, subscription) => sum + subscription.queued, 0);
+    return { subscribers: this.subscriptions.size, queued, dropped: this.dropped };
+  }
+
   publish(event: T): void {
-    for (const subscription of this.subscriptions) subscription.push(event);
+    for (const subscription of this.subscriptions) this.dropped += subscription.push(event);
   }
 
   /** Events from this call on. Throws ResourceExhausted, while it is read, for a reader that is too slow. */

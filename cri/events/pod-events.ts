@@ -4,7 +4,7 @@ import { type ContainerEventResponse, ContainerEventType, type Init } from "../.
 import { nowNs } from "../clock";
 import type { Container } from "../store/container";
 import type { Sandbox } from "../store/sandbox";
-import { EventHub } from "./event-hub";
+import { type EventCounts, EventHub } from "./event-hub";
 
 type PodEvent = Init<ContainerEventResponse>;
 
@@ -28,6 +28,10 @@ export class PodEvents {
 
   subscribe(signal: AbortSignal): AsyncGenerator<PodEvent> {
     return this.hub.subscribe(signal);
+  }
+
+  counts(): EventCounts {
+    return this.hub.counts();
   }
 
   close(): void {

@@ -9,14 +9,23 @@ export class Subscription<T> {
 
   constructor(private readonly limit: number) {}
 
-  push(event: T): void {
-    if (this.isEnded || this.isLost) return;
+  get queued(): number {
+    return this.queue.length;
+  }
+
+  /** Returns how many events the subscriber will not see because of this one. */
+  push(event: T): number {
+    if (this.isEnded) return 0;
+    if (this.isLost) return 1;
+    let dropped = 0;
     if (this.queue.length >= this.limit) {
       // what is left out would be missed unseen; the subscriber must know, and holds no memory until it does
       this.isLost = true;
+      dropped = this.queue.length + 1;
       this.queue = [];
     } else this.queue.push(event);
     this.wake();
+    return dropped;
   }
 
   /** What has come so far can still be read. */

@@ -1,4 +1,5 @@
 import type { CgroupCpu } from "../../sys/cgroup-cpu";
+import type { LoadAverage } from "../stats/load-averages";
 import { ifKnown, type MetricFamily, wholeSeconds } from "./family";
 
 type Family = MetricFamily<{ cpu: CgroupCpu | undefined }>;
@@ -39,5 +40,36 @@ export const cpuFamilies: Family[] = [
     "container_cpu_cfs_throttled_seconds_total",
     "Total time duration the container has been throttled.",
     ({ throttledNs }) => wholeSeconds(throttledNs),
+  ),
+  counter("container_cpu_cfs_burst_periods_total", "Number of periods when burst occurs.", (cpu) => cpu.burstPeriods),
+  counter(
+    "container_cpu_cfs_burst_seconds_total",
+    "Total time duration the container has been bursted.",
+    ({ burstNs }) => wholeSeconds(burstNs),
+  ),
+];
+
+const load = (
+  name: string,
+  help: string,
+  pick: (load: LoadAverage) => bigint,
+): MetricFamily<{ load: LoadAverage }> => ({
+  name,
+  help,
+  type: "gauge",
+  read: (reading) => [{ value: pick(reading.load) }],
+});
+
+/** In thousandths, of what is counted at each scrape. */
+export const loadFamilies = [
+  load(
+    "container_cpu_load_average_10s",
+    "Value of container cpu load average over the last 10 seconds.",
+    (each) => each.load,
+  ),
+  load(
+    "container_cpu_load_d_average_10s",
+    "Value of container cpu load.d average over the last 10 seconds.",
+    ({ loadD }) => loadD,
   ),
 ];

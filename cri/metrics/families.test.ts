@@ -14,6 +14,8 @@ const reading: ContainerReading = {
     periods: 9n,
     throttledPeriods: 4n,
     throttledNs: 2_000_000_000n,
+    burstPeriods: 1n,
+    burstNs: 1_000_000_000n,
   },
   memory: {
     usage: 1000n,
@@ -33,8 +35,16 @@ const reading: ContainerReading = {
     majorPageFaults: 7n,
     limitHits: 9n,
     oomKills: 2n,
+    dirty: 8n,
+    writeback: 6n,
+    highEvents: 5n,
+    maxEvents: 9n,
+    scannedPages: 40n,
+    reclaimedPages: 30n,
+    refaultedAnonPages: 2n,
+    refaultedFilePages: 3n,
   },
-  hugepages: [{ pageSize: "2MB", usage: 0n, maxUsage: 5n }],
+  hugepages: [{ pageSize: "2MB", usage: 0n, maxUsage: 5n, limitHits: 1n }],
   pressure: {
     cpu: { some: stall, full: stall },
     memory: { some: stall, full: stall },
@@ -43,11 +53,14 @@ const reading: ContainerReading = {
   io: [{ device: "/dev/sda", major: 8, minor: 0, readBytes: 1n, writtenBytes: 2n, reads: 3n, writes: 4n }],
   filesystem: { device: "/dev/sda", limitBytes: 10n, inodesTotal: 11n, inodesFree: 12n, usageBytes: 13n },
   tasks: { pids: [1, 2], threads: 5n, threadsMax: undefined },
+  states: { sleeping: 4, running: 1, stopped: 0, uninterruptible: 2 },
+  load: { load: 1500n, loadD: 20n },
   open: { descriptors: 6, sockets: 1 },
   openFilesLimit: 1024n,
   resources: codec("LinuxContainerResources").decode(
     codec("LinuxContainerResources").encode({ cpuQuota: 50_000n, cpuShares: 512n, memoryLimitInBytes: 4000n }),
   ),
+  createdAtNs: 1_699_999_999_000_000_000n,
   startedAtNs: 1_700_000_000_000_000_000n,
   nowNs: 1_700_000_100_000_000_000n,
 };
@@ -73,7 +86,7 @@ const metrics = [
 const values = (name: string) => metrics.filter((each) => each.name === name).map(({ value }) => value!.value);
 
 test("descriptors have a help, labels and a name of their own, and every one has a metric", () => {
-  const descriptors = metricDescriptors();
+  const descriptors = metricDescriptors("v2");
   const names = descriptors.map(({ name }) => name!);
   expect(new Set(names).size).toBe(names.length);
   for (const { help, labelKeys } of descriptors) {
@@ -85,13 +98,25 @@ test("descriptors have a help, labels and a name of their own, and every one has
 });
 
 test("every metric has as many label values as its descriptor has keys", () => {
-  const keys = new Map(metricDescriptors().map(({ name, labelKeys }) => [name, labelKeys!.length]));
+  const keys = new Map(metricDescriptors("v2").map(({ name, labelKeys }) => [name, labelKeys!.length]));
   for (const { name, labelValues } of metrics) expect([name, labelValues!.length]).toEqual([name, keys.get(name)]);
 });
 
-test("what containerd or CRI-O tell is told", () => {
-  const names = metricDescriptors().map(({ name }) => name);
-  expect(names).toEqual(expect.arrayContaining(peers));
+test("what containerd, CRI-O or the kubelet's cAdvisor tell is told", () => {
+  const names = metricDescriptors("v2").map(({ name }) => name);
+  expect(names).toEqual(expect.arrayContaining([...peers, ...cadvisor]));
+});
+
+test("what only cgroup version 2 counts has no descriptor without it", () => {
+  const names = (version: "v1" | "hybrid" | "v2") => metricDescriptors(version).map(({ name }) => name);
+  const counted = names("v1");
+  expect(names("hybrid")).toEqual(counted);
+  expect(names("v2").filter((name) => !counted.includes(name))).toEqual([
+    "container_memory_events_high_total",
+    "container_memory_events_max_total",
+    "container_memory_pgscan_total",
+    "container_memory_pgsteal_total",
+  ]);
 });
 
 test("times are whole seconds, rounded down; counts are the reading's", () => {
@@ -104,6 +129,8 @@ test("times are whole seconds, rounded down; counts are the reading's", () => {
   expect(values("container_threads_max")).toEqual([0n]);
   expect(values("container_spec_cpu_period")).toEqual([100_000n]);
   expect(values("container_spec_memory_swap_limit_bytes")).toEqual([0n]);
+  expect(values("container_tasks_state")).toEqual([4n, 1n, 0n, 2n]);
+  expect(values("container_cpu_load_average_10s")).toEqual([1500n]);
   expect(values("container_start_time_seconds")).toEqual([1_700_000_000n]);
 });
 
@@ -133,5 +160,13 @@ pressure_io_stalled_seconds_total pressure_io_waiting_seconds_total pressure_mem
 pressure_memory_waiting_seconds_total processes sockets spec_cpu_period spec_cpu_quota spec_cpu_shares
 spec_memory_limit_bytes spec_memory_reservation_limit_bytes spec_memory_swap_limit_bytes start_time_seconds threads
 threads_max ulimits_soft`
+  .split(/\s+/)
+  .map((name) => `container_${name}`);
+
+/** What cAdvisor's metrics/prometheus.go has beyond them for the kinds of metrics that the kubelet chooses. */
+const cadvisor = `cpu_cfs_burst_periods_total cpu_cfs_burst_seconds_total cpu_load_average_10s cpu_load_d_average_10s
+creation_time_seconds hugetlb_failcnt memory_events_high_total memory_events_max_total memory_file_dirty_bytes
+memory_file_writeback_bytes memory_pgscan_total memory_pgsteal_total memory_workingset_refault_anon_total
+memory_workingset_refault_file_total tasks_state`
   .split(/\s+/)
   .map((name) => `container_${name}`);

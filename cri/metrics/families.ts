@@ -1,5 +1,6 @@
 import type { Init, MetricDescriptor } from "../../api/messages";
-import { cpuFamilies } from "./cpu-families";
+import type { CgroupVersion } from "../../sys/cgroups";
+import { cpuFamilies, loadFamilies } from "./cpu-families";
 import { descriptorOf, type MetricFamily } from "./family";
 import { filesystemFamilies } from "./filesystem-families";
 import { memoryFamilies } from "./memory-families";
@@ -15,11 +16,18 @@ export const cgroupFamilies: MetricFamily<CgroupReading>[] = [...cpuFamilies, ..
 /** What is told of each container. */
 export const containerFamilies: MetricFamily<ContainerReading>[] = [
   ...cgroupFamilies,
+  ...loadFamilies,
   ...filesystemFamilies,
   ...processFamilies,
   ...specFamilies,
 ];
 
-/** cAdvisor's metrics, as far as containerd or CRI-O have them. */
-export const metricDescriptors = (): Init<MetricDescriptor>[] =>
-  [...containerFamilies, ...networkFamilies].map(descriptorOf);
+/**
+ * cAdvisor's metrics that the kubelet serves, and those of huge pages, as far as this version of cgroups counts them: who
+ * reads the list counts on a value for each. Not among them are counts by the BFQ scheduler and by iocost, which hardly a
+ * kernel keeps, and what the kubelet leaves out: sockets by protocol, NUMA pages, perf events.
+ */
+export const metricDescriptors = (version: CgroupVersion): Init<MetricDescriptor>[] =>
+  [...containerFamilies, ...networkFamilies]
+    .filter(({ only }) => only === undefined || only === version)
+    .map((family) => descriptorOf(family));

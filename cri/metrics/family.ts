@@ -13,6 +13,8 @@ export interface MetricFamily<Reading> {
   type: "counter" | "gauge";
   /** Labels beyond the common ones. */
   labels?: string[];
+  /** Counted by that version of cgroups alone. */
+  only?: "v2";
   read(reading: Reading): Sample[];
 }
 

@@ -14,6 +14,8 @@ const of = (
   [help, pick]: [help: string, pick: (memory: CgroupMemory) => bigint | undefined],
 ): Family => ({ name, help, type, read: ({ memory }) => ifKnown(memory && pick(memory)) });
 
+const onlyV2 = (name: string, told: Parameters<typeof of>[2]): Family => ({ ...of("counter", name, told), only: "v2" });
+
 /** The counts are of the cgroup with those in it, so both of cAdvisor's scopes have the same. */
 const faults = (type: string, value: bigint): Sample[] =>
   ["container", "hierarchy"].map((scope) => ({ value, labels: [type, scope] }));
@@ -54,6 +56,38 @@ export const memoryFamilies: Family[] = [
     "Count of out of memory events observed for the container.",
     ({ oomKills }) => oomKills,
   ]),
+  of("gauge", "container_memory_file_dirty_bytes", [
+    "Number of bytes of file cache that has been modified but not yet written back to disk.",
+    ({ dirty }) => dirty,
+  ]),
+  of("gauge", "container_memory_file_writeback_bytes", [
+    "Number of bytes of file cache that is currently being written back to disk.",
+    ({ writeback }) => writeback,
+  ]),
+  onlyV2("container_memory_events_high_total", [
+    "Cumulative count of memory.high throttle events for the container.",
+    ({ highEvents }) => highEvents,
+  ]),
+  onlyV2("container_memory_events_max_total", [
+    "Cumulative count of memory.max limit hit events for the container.",
+    ({ maxEvents }) => maxEvents,
+  ]),
+  onlyV2("container_memory_pgscan_total", [
+    "Cumulative number of pages scanned by the page reclaim algorithm.",
+    ({ scannedPages }) => scannedPages,
+  ]),
+  onlyV2("container_memory_pgsteal_total", [
+    "Cumulative number of pages reclaimed by the page reclaim algorithm.",
+    ({ reclaimedPages }) => reclaimedPages,
+  ]),
+  of("counter", "container_memory_workingset_refault_anon_total", [
+    "Cumulative number of refaults of previously evicted anonymous pages.",
+    ({ refaultedAnonPages }) => refaultedAnonPages,
+  ]),
+  of("counter", "container_memory_workingset_refault_file_total", [
+    "Cumulative number of refaults of previously evicted file pages.",
+    ({ refaultedFilePages }) => refaultedFilePages,
+  ]),
   {
     name: "container_hugetlb_usage_bytes",
     help: "Current hugepage usage in bytes.",
@@ -70,5 +104,12 @@ export const memoryFamilies: Family[] = [
       hugepages.flatMap(({ pageSize, maxUsage }) =>
         ifKnown(maxUsage).map((sample) => ({ ...sample, labels: [pageSize] })),
       ),
+  },
+  {
+    name: "container_hugetlb_failcnt",
+    help: "Number of hugepage usage hits limits.",
+    type: "counter",
+    labels: ["pagesize"],
+    read: ({ hugepages }) => hugepages.map(({ pageSize, limitHits }) => ({ value: limitHits, labels: [pageSize] })),
   },
 ];

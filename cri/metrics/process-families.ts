@@ -1,9 +1,11 @@
 import type { CgroupTasks } from "../../sys/cgroup-pids";
 import type { OpenFiles } from "../../sys/open-files";
+import type { TaskStates } from "../../sys/task-states";
 import { ifKnown, type MetricFamily } from "./family";
 
 interface Reading {
   tasks: CgroupTasks | undefined;
+  states: TaskStates;
   open: OpenFiles;
   /** The soft limit of the container's first process; undefined where it has none. */
   openFilesLimit: bigint | undefined;
@@ -29,6 +31,14 @@ export const processFamilies: Family[] = [
     "Maximum number of threads allowed inside the container, infinity if value is zero.",
     ({ tasks }) => tasks && (tasks.threadsMax ?? 0n),
   ),
+  {
+    name: "container_tasks_state",
+    help: "Number of tasks in given state.",
+    type: "gauge",
+    labels: ["state"],
+    // who waits for I/O is among the uninterruptible; the kernel tells them apart on version 1 alone
+    read: ({ states }) => Object.entries(states).map(([state, count]) => ({ value: BigInt(count), labels: [state] })),
+  },
   gauge("container_file_descriptors", "Number of open file descriptors for the container.", ({ open }) =>
     BigInt(open.descriptors),
   ),

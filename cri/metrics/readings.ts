@@ -8,6 +8,7 @@ import { readCgroupTasks } from "../../sys/cgroup-pids";
 import { readPressure } from "../../sys/cgroup-pressure";
 import type { CgroupPaths, Cgroups } from "../../sys/cgroups";
 import { countOpenFiles, openFilesLimit } from "../../sys/open-files";
+import { countTaskStates } from "../../sys/task-states";
 import { nowNs } from "../clock";
 import type { Services } from "../services";
 import type { Container } from "../store/container";
@@ -55,14 +56,18 @@ export async function readContainer(
   const { record } = container;
   const written = await services.stats.writableLayers.usage(container);
   const tasks = readCgroupTasks(cgroups, record.cgroups);
+  const states = countTaskStates(tasks?.pids ?? []);
   return {
     ...readCgroup(cgroups, record.cgroups),
     io: readCgroupIo(cgroups, record.cgroups).map((io) => ({ ...io, device: blockDeviceName(io.major, io.minor) })),
     filesystem: filesystem && { ...filesystem, usageBytes: written?.usedBytes?.value },
     tasks,
+    states,
+    load: services.stats.load.add(container, states),
     open: countOpenFiles(tasks?.pids ?? []),
     openFilesLimit: record.process && openFilesLimit(record.process.pid),
     resources: container.resources,
+    createdAtNs: BigInt(record.createdAtNs),
     startedAtNs: BigInt(record.startedAtNs ?? 0),
     nowNs: nowNs(),
   };

@@ -6,6 +6,7 @@ interface Reading {
   /** The limits in force. */
   resources: LinuxContainerResources;
   memory: CgroupMemory | undefined;
+  createdAtNs: bigint;
   startedAtNs: bigint;
   nowNs: bigint;
 }
@@ -43,6 +44,9 @@ export const specFamilies: Family[] = [
   ),
   gauge("container_spec_memory_swap_limit_bytes", "Memory swap limit for the container.", ({ resources }) =>
     limit(resources.memorySwapLimitInBytes),
+  ),
+  gauge("container_creation_time_seconds", "Container creation time since unix epoch in seconds.", ({ createdAtNs }) =>
+    wholeSeconds(createdAtNs),
   ),
   gauge("container_start_time_seconds", "Start time of the container since unix epoch in seconds.", ({ startedAtNs }) =>
     wholeSeconds(startedAtNs),

@@ -1,6 +1,7 @@
 import path from "node:path";
 import { BerthError } from "../../api/errors";
 import type { Init, PullEvent } from "../../api/messages";
+import { collectNodeGarbage } from "../garbage";
 import type { Handlers } from "../server/grpc-server";
 import type { Services } from "../services";
 
@@ -17,6 +18,8 @@ export function berthService(services: Services): Handlers<"Berth"> {
       await images.exportImage(image, absolute(file));
       return {};
     },
+    CollectGarbage: (request) =>
+      collectNodeGarbage(services, { images: request.images, minAgeMs: Number(request.minAgeS) * 1000 }),
   };
 }
 
@@ -60,7 +63,7 @@ async function* pullEvents({ images }: Services, image: string, signal: AbortSig
 }
 
 function absolute(file: string): string {
-  if (!path.isAbsolute(file))
+  if (!path.isAbsolute(file) || file.includes("\0"))
     throw new BerthError("InvalidArgument", `"${file.slice(0, 200)}" is not an absolute path`);
   return file;
 }

@@ -1,6 +1,5 @@
-import { BerthError } from "../../api/errors";
 import type { ExecSyncRequest, ExecSyncResponse, Init } from "../../api/messages";
-import { execProcess } from "../container/exec-process";
+import { checkCommand, execProcess } from "../container/exec-process";
 import type { CallContext } from "../server/interceptor";
 import type { Services } from "../services";
 
@@ -14,7 +13,7 @@ export async function execSync(
   { signal }: CallContext,
 ): Promise<Init<ExecSyncResponse>> {
   const container = services.store.containers.get(request.containerId);
-  if (request.cmd.length === 0) throw new BerthError("InvalidArgument", "no command to run");
+  checkCommand(request.cmd);
   const result = await services.runtimes.get(container.record.handler).exec({
     id: container.id,
     process: execProcess(services, container, { args: request.cmd, terminal: false }),

@@ -1,6 +1,7 @@
 import type { Init, PodSandboxStatusRequest, PodSandboxStatusResponse } from "../../api/messages";
 import { nowNs } from "../clock";
 import { podState } from "../events/pod-state";
+import { verboseSandboxInfo } from "../sandbox/verbose-info";
 import type { Services } from "../services";
 
 /**
@@ -12,12 +13,11 @@ export async function podSandboxStatus(
   { podSandboxId, verbose }: PodSandboxStatusRequest,
 ): Promise<Init<PodSandboxStatusResponse>> {
   const sandbox = services.store.sandboxes.get(podSandboxId);
-  const { config: _encoded, ...record } = sandbox.record;
   const { podSandboxStatus: status, containersStatuses } = podState(services, sandbox);
   return {
     status,
     containersStatuses,
     timestamp: nowNs(),
-    info: verbose ? { info: JSON.stringify({ ...record, pid: record.holder?.pid ?? 0 }) } : {},
+    info: verbose ? { info: verboseSandboxInfo(sandbox) } : {},
   };
 }

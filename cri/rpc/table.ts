@@ -40,6 +40,7 @@ import { streamPodSandboxMetrics } from "./stream-pod-sandbox-metrics";
 import { streamPodSandboxStats } from "./stream-pod-sandbox-stats";
 import { streamPodSandboxes } from "./stream-pod-sandboxes";
 import { updateContainerResources } from "./update-container-resources";
+import { updatePodSandboxResources } from "./update-pod-sandbox-resources";
 import { updateRuntimeConfig } from "./update-runtime-config";
 import { versionRpc } from "./version";
 
@@ -57,11 +58,12 @@ export function runtimeService(services: Services): Handlers<"RuntimeService"> {
     ListPodSandbox: (request) => listPodSandbox(services, request),
     CreateContainer: (request) => createContainer(services, request),
     StartContainer: (request) => startContainer(services, request),
-    StopContainer: (request) => stopContainer(services, request),
+    StopContainer: (request, context) => stopContainer(services, request, context),
     RemoveContainer: (request) => removeContainer(services, request),
     ContainerStatus: (request) => containerStatus(services, request),
     ListContainers: (request) => listContainers(services, request),
     UpdateContainerResources: (request) => updateContainerResources(services, request),
+    UpdatePodSandboxResources: (request) => updatePodSandboxResources(services, request),
     ReopenContainerLog: (request) => reopenContainerLog(services, request),
     ExecSync: (request, context) => execSync(services, request, context),
     Exec: (request) => exec(services, request),
@@ -71,7 +73,7 @@ export function runtimeService(services: Services): Handlers<"RuntimeService"> {
     ListContainerStats: (request) => listContainerStats(services, request),
     PodSandboxStats: (request) => podSandboxStats(services, request),
     ListPodSandboxStats: (request) => listPodSandboxStats(services, request),
-    ListMetricDescriptors: () => listMetricDescriptors(),
+    ListMetricDescriptors: () => listMetricDescriptors(services),
     ListPodSandboxMetrics: () => listPodSandboxMetrics(services),
     GetContainerEvents: (_request, context) => getContainerEvents(services, context),
     StreamPodSandboxes: (request) => streamPodSandboxes(services, request),

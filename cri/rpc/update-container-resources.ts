@@ -9,6 +9,7 @@ import {
 } from "../../api/messages";
 import { probeCgroupFeatures } from "../../oci/spec/cgroup-features";
 import { resourcesOf } from "../../oci/spec/resources";
+import { limitCgroupHugepages } from "../../sys/cgroup-hugepages";
 import type { Services } from "../services";
 
 /** Changes the limits of a container that is created or runs; what the request leaves at zero stays as it is. */
@@ -26,6 +27,9 @@ export async function updateContainerResources(
     const merged = merge(container.resources, linux);
     const { resources } = resourcesOf(merged, probeCgroupFeatures(cgroups.version));
     try {
+      // runc takes these in a creation alone, and says nothing
+      for (const pages of resources.hugepageLimits ?? [])
+        limitCgroupHugepages(cgroups, container.record.cgroups, pages);
       await runtimes.get(container.record.handler).update(container.id, resources, paths.container(container.id));
     } catch (error) {
       throw during(`container ${container.id}: the limits could not be changed`, error);
@@ -39,8 +43,12 @@ function merge(old: LinuxContainerResources, change: LinuxContainerResources): L
   const merged: Record<string, unknown> = { ...old };
   for (const [name, value] of Object.entries(change)) {
     const isUnset = value === 0n || value === "" || (Array.isArray(value) && value.length === 0);
-    if (!isUnset && name !== "unified") merged[name] = value;
+    if (!isUnset) merged[name] = value;
   }
+  const pages = new Map([...old.hugepageLimits, ...change.hugepageLimits].map((each) => [each.pageSize, each]));
+  merged["hugepageLimits"] = [...pages.values()];
   merged["unified"] = { ...old.unified, ...change.unified };
+  // a limit of nothing: it is written to the processes when they start
+  merged["oomScoreAdj"] = old.oomScoreAdj;
   return merged as unknown as LinuxContainerResources;
 }

@@ -10,8 +10,8 @@ export const ownParent = "/berth";
  */
 export function parentCgroup(given: string, driver: "cgroupfs" | "systemd"): string {
   if (given === "") return driver === "systemd" ? "system.slice" : ownParent;
-  if (/[\0\n]/.test(given) || given.split("/").includes(".."))
-    throw refused(given, "it holds .. or a control character");
+  if (/[\u0000-\u001f:]/.test(given) || given.split("/").includes(".."))
+    throw refused(given, "it holds .., a colon or a control character");
   const normal = path.posix.normalize(`/${given}`).replace(/(.)\/$/, "$1");
   if (normal === "/") throw refused(given, "it is the root of all cgroups");
   const isSlice = normal.endsWith(".slice");

@@ -11,6 +11,7 @@ import { MS_NODEV, MS_NOEXEC, MS_NOSUID } from "../../sys/mounts";
 import { identify } from "../../sys/process-identity";
 import { UndoStack } from "../../sys/undo";
 import { nowNs } from "../clock";
+import { makeLogDirectory } from "../container/log-path";
 import type { Services } from "../services";
 import { recordVersion } from "../store/record-files";
 import { podFingerprint } from "../store/request-fingerprint";
@@ -84,7 +85,7 @@ async function build(services: Services, { id, config, handler }: NewSandbox, un
 
   const namespaceDirectory = path.join(directory, "ns");
   fs.mkdirSync(namespaceDirectory, { recursive: true, mode: 0o711 });
-  if (config.logDirectory) fs.mkdirSync(config.logDirectory, { recursive: true, mode: 0o755 });
+  if (config.logDirectory) makeLogDirectory(config.logDirectory);
   const record: SandboxRecord = {
     version: recordVersion,
     id,

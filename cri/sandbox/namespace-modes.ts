@@ -1,3 +1,4 @@
+import { BerthError } from "../../api/errors";
 import { type NamespaceOption, NamespaceMode, type PodSandboxConfig } from "../../api/messages";
 
 export interface SandboxModes {
@@ -20,4 +21,16 @@ export function sandboxModes(config: PodSandboxConfig): SandboxModes {
     hostPid: options?.pid === NamespaceMode.NODE,
     sharedPid: options?.pid === NamespaceMode.POD,
   };
+}
+
+const modes = new Set<number>(Object.values(NamespaceMode));
+
+/** Throws InvalidArgument for a mode that the API does not know. */
+export function checkNamespaceModes(options: NamespaceOption | null | undefined): void {
+  if (!options) return;
+  for (const kind of ["network", "pid", "ipc"] as const) {
+    if (!modes.has(options[kind])) {
+      throw new BerthError("InvalidArgument", `the ${kind} namespace mode ${options[kind]} is unknown`);
+    }
+  }
 }

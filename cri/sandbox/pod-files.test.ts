@@ -20,9 +20,9 @@ test("writePodFiles() writes the pod's DNS configuration", () => {
   expect(read(files.hosts)).toBe(read("/etc/hosts"));
 });
 
-test("writePodFiles() copies the host's where the pod has none", () => {
+test.each([null, { servers: [], searches: [], options: [] }])("writePodFiles() copies the host's for %j", (dns) => {
   const files = podFiles(directory);
-  writePodFiles(files, { hostname: "web-0", dns: null, owner });
+  writePodFiles(files, { hostname: "web-0", dns, owner });
   expect(read(files.resolvConf)).toBe(read("/etc/resolv.conf"));
 });
 

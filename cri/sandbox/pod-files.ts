@@ -25,7 +25,7 @@ export interface PodFilesContent {
   owner: { uid: number; gid: number };
 }
 
-/** Writes hostname, hosts and resolv.conf (resolv.conf(5); the host's own where the pod has no DNS configuration). */
+/** Writes hostname, hosts and resolv.conf (resolv.conf(5); the host's own where the pod's DNS configuration is empty). */
 export function writePodFiles(files: PodFiles, { hostname, dns, owner }: PodFilesContent): void {
   const write = (file: string, text: string) => {
     fs.writeFileSync(file, text, { mode: 0o644 });
@@ -33,7 +33,7 @@ export function writePodFiles(files: PodFiles, { hostname, dns, owner }: PodFile
   };
   write(files.hostname, `${hostname}\n`);
   write(files.hosts, readHostFile("/etc/hosts"));
-  write(files.resolvConf, dns ? resolvConf(dns) : readHostFile("/etc/resolv.conf"));
+  write(files.resolvConf, (dns && resolvConf(dns)) || readHostFile("/etc/resolv.conf"));
 }
 
 function resolvConf(dns: DNSConfig): string {

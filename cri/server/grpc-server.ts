@@ -1,7 +1,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import * as grpc from "@grpc/grpc-js";
-import { BerthError } from "../../api/errors";
+import { BerthError, messageOf } from "../../api/errors";
 import { type Init, type MethodDescription, methodsOf, type ServiceMethods } from "../../api/messages";
 import type { CallContext, Interceptor } from "./interceptor";
 
@@ -40,7 +40,7 @@ export class GrpcServer {
         requestStream: false,
         responseStream: method.stream,
         requestSerialize: (message) => method.request.encode(message as never),
-        requestDeserialize: (bytes) => method.request.decode(bytes),
+        requestDeserialize: (bytes) => decodeRequest(method, bytes),
         responseSerialize: (message) => method.response.encode(message as never),
         responseDeserialize: (bytes) => method.response.decode(bytes),
       };
@@ -55,8 +55,8 @@ export class GrpcServer {
     return (call, callback) => {
       const context = contextOf(call);
       this.interceptor
-        .around({ service, method: name, request: call.request, stream: false }, async () =>
-          handler(call.request, context),
+        .around({ service, method: name, request: call.request, stream: false, ...traceOf(call) }, async () =>
+          handler(checkDecoded(call.request), context),
         )
         .then(
           (response) => callback(null, response),
@@ -70,9 +70,10 @@ export class GrpcServer {
     return (call) => {
       const context = contextOf(call);
       this.interceptor
-        .around({ service, method: name, request: call.request, stream: true }, async () => {
-          for await (const message of handler(call.request, context) as AsyncIterable<unknown>) {
+        .around({ service, method: name, request: call.request, stream: true, ...traceOf(call) }, async (sent) => {
+          for await (const message of handler(checkDecoded(call.request), context) as AsyncIterable<unknown>) {
             if (context.signal.aborted) return;
+            sent();
             // a client that does not read must not fill the memory
             if (!call.write(message)) await drained(call, context.signal);
           }
@@ -119,10 +120,32 @@ export class GrpcServer {
   }
 }
 
+/** grpc-js would answer INTERNAL for bytes that are no message, past the log and the metrics; so they come as an error. */
+function decodeRequest({ path: method, request }: MethodDescription, bytes: Uint8Array): unknown {
+  try {
+    return request.decode(bytes);
+  } catch (cause) {
+    return new BerthError("InvalidArgument", `the request of ${method} can't be decoded: ${messageOf(cause)}`, {
+      cause,
+    });
+  }
+}
+
+function checkDecoded(request: unknown): unknown {
+  if (request instanceof BerthError) throw request;
+  return request;
+}
+
 function notBuilt(method: MethodDescription): AnyHandler {
   return () => {
     throw new BerthError("Unimplemented", `${method.name} is not implemented`);
   };
+}
+
+/** The client's span, where it has one (W3C Trace Context). */
+function traceOf({ metadata }: { metadata: grpc.Metadata }): { traceparent?: string } {
+  const [traceparent] = metadata.get("traceparent");
+  return typeof traceparent === "string" ? { traceparent } : {};
 }
 
 function contextOf(call: { cancelled: boolean; on(event: "cancelled", listener: () => void): unknown }): CallContext {

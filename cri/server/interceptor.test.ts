@@ -3,7 +3,7 @@ import { Registry } from "prom-client";
 import { BerthError } from "../../api/errors";
 import { Logger } from "../log";
 import { Interceptor } from "./interceptor";
-import { createRpcMetrics } from "./rpc-metrics";
+import { createRpcMetrics } from "../exposition/rpc-metrics";
 
 function setUp() {
   const lines: string[] = [];

@@ -1,6 +1,5 @@
 import { status } from "@grpc/grpc-js";
 import type { Logger } from "../log";
-import type { RpcMetrics } from "./rpc-metrics";
 import { statusName, statusOf } from "./status-code";
 
 export interface CallContext {
@@ -8,12 +7,32 @@ export interface CallContext {
   signal: AbortSignal;
 }
 
-interface Observed {
+export interface Rpc {
   /** As gRPC names it: runtime.v1.RuntimeService */
   service: string;
   method: string;
-  request: unknown;
+  /** The answer is a stream. */
   stream: boolean;
+}
+
+interface Call extends Rpc {
+  request: unknown;
+  /** Of the client's trace, as W3C writes it. */
+  traceparent?: string;
+}
+
+/** Told of every RPC. */
+export interface RpcObserver {
+  started(rpc: Rpc): void;
+  /** One message of the answer has gone out. */
+  sent(rpc: Rpc): void;
+  /** `code` as grpc-go names it: OK, NotFound. */
+  handled(rpc: Rpc, outcome: { code: string; seconds: number }): void;
+}
+
+/** Makes a span of an RPC. */
+export interface RpcTracer {
+  around<T>(call: Call, work: () => Promise<T>): Promise<T>;
 }
 
 /** Asked too often to be told of at the usual level. */
@@ -24,22 +43,25 @@ const quiet = /^(Version|Status|Stream|RuntimeConfig|List|ImageStatus|ImageFsInf
  * object in the shape of grpc-js's ServiceError.
  */
 export class Interceptor {
-  constructor(private readonly modules: { log: Logger; metrics: RpcMetrics }) {}
+  constructor(private readonly modules: { log: Logger; metrics?: RpcObserver; tracer?: RpcTracer }) {}
 
-  async around<T>(call: Observed, work: () => Promise<T>): Promise<T> {
-    const { log, metrics } = this.modules;
+  /** `work` is handed what it calls for each message of a stream; the one of a unary call counts itself. */
+  async around<T>(call: Call, work: (sent: () => void) => Promise<T>): Promise<T> {
+    const { log, metrics, tracer } = this.modules;
     const start = performance.now();
-    metrics.started(call);
+    metrics?.started(call);
+    const sent = () => metrics?.sent(call);
     const end = (code: status, error?: string) => {
       const seconds = (performance.now() - start) / 1000;
-      metrics.handled(call, { code: statusName(code), seconds });
+      metrics?.handled(call, { code: statusName(code), seconds });
       const fields = { ...subjectOf(call.request), ms: Math.round(seconds * 1e4) / 10, code: statusName(code), error };
       if (error !== undefined && code !== status.NOT_FOUND) log.warn(call.method, fields);
       else if (quiet.test(call.method)) log.debug(call.method, fields);
       else log.info(call.method, fields);
     };
     try {
-      const result = await work();
+      const result = await (tracer ? tracer.around(call, () => work(sent)) : work(sent));
+      if (!call.stream) sent();
       end(status.OK);
       return result;
     } catch (error) {
@@ -51,8 +73,8 @@ export class Interceptor {
   }
 }
 
-/** What a request is about, for the log line; never a configuration as a whole, which may hold secrets. */
-function subjectOf(request: unknown): Record<string, string> {
+/** What a request is about, for the log line and the span; never a configuration as a whole, which may hold secrets. */
+export function subjectOf(request: unknown): Record<string, string> {
   const fields: Record<string, string> = {};
   const { podSandboxId, containerId, image, config } = request as Record<string, unknown>;
   if (typeof podSandboxId === "string") fields["sandbox"] = podSandboxId.slice(0, 13);

@@ -11,15 +11,24 @@ test("statusOf() maps codes, and adds the hint", () => {
   expect(statusOf(Object.assign(new Error("full"), { code: "ENOSPC" })).code).toBe(status.RESOURCE_EXHAUSTED);
 });
 
-test("statusOf() sends the CRI's own errors as Unknown with their name in front", () => {
-  expect(statusOf(new BerthError("RegistryUnavailable", "no answer"))).toEqual({
-    code: status.UNKNOWN,
-    details: "RegistryUnavailable: no answer",
-  });
-});
+test.each(["RegistryUnavailable", "SignatureValidationFailed", "RROUnsupported", "ImageVolumeMountFailed"] as const)(
+  "statusOf() sends the CRI's own error %s as Unknown with its name in front",
+  (code) => {
+    expect(statusOf(new BerthError(code, "no answer"))).toEqual({
+      code: status.UNKNOWN,
+      details: `${code}: no answer`,
+    });
+  },
+);
 
 test("statusOf() keeps a message below what grpc-go takes", () => {
-  expect(Buffer.byteLength(statusOf(new Error("é".repeat(100_000))).details)).toBeLessThanOrEqual(4096);
+  const { details } = statusOf(new Error(`x${"é".repeat(100_000)}`));
+  expect(Buffer.byteLength(details)).toBeLessThanOrEqual(4096);
+  expect(details).not.toContain("\ufffd");
+});
+
+test("statusOf() sends nothing that a terminal would obey, nor a second line", () => {
+  expect(statusOf(new Error("a\nb\u001b[2J")).details).toBe("a\\u000ab\\u001b[2J");
 });
 
 test("statusName() is grpc-go's", () => {

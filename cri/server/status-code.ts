@@ -1,5 +1,6 @@
 import { status } from "@grpc/grpc-js";
 import { BerthError, codeOf, type ErrorCode, messageOf } from "../../api/errors";
+import { printable } from "../printable";
 
 const codes: Record<ErrorCode, status> = {
   InvalidArgument: status.INVALID_ARGUMENT,
@@ -34,11 +35,15 @@ const messageLimitBytes = 4096;
 export function statusOf(error: unknown): { code: status; details: string } {
   const code = codeOf(error);
   const hint = error instanceof BerthError && error.hint ? ` (${error.hint})` : "";
-  const text = `${named.has(code) ? `${code}: ` : ""}${messageOf(error)}${hint}`;
+  const text = printable(`${named.has(code) ? `${code}: ` : ""}${messageOf(error)}${hint}`);
+  return { code: codes[code], details: cut(text) };
+}
+
+function cut(text: string): string {
   const bytes = Buffer.from(text);
-  const details =
-    bytes.length > messageLimitBytes ? `${bytes.subarray(0, messageLimitBytes - 4).toString("utf8")}…` : text;
-  return { code: codes[code], details };
+  if (bytes.length <= messageLimitBytes) return text;
+  // as a stream, so that a character which is cut in two is left out
+  return `${new TextDecoder().decode(bytes.subarray(0, messageLimitBytes - 3), { stream: true })}…`;
 }
 
 const byStatus = new Map(Object.entries(codes).map(([code, number]) => [number, code as ErrorCode] as const));

@@ -20,6 +20,14 @@ const memory = (change: Partial<CgroupMemory>): CgroupMemory => ({
   majorPageFaults: 1n,
   limitHits: 0n,
   oomKills: 0n,
+  dirty: 0n,
+  writeback: 0n,
+  highEvents: undefined,
+  maxEvents: undefined,
+  scannedPages: undefined,
+  reclaimedPages: undefined,
+  refaultedAnonPages: undefined,
+  refaultedFilePages: undefined,
   ...change,
 });
 const read = (change: Partial<CgroupMemory>) => ({ timestamp: 5n, use: memory(change), pressure: undefined });
@@ -35,7 +43,8 @@ test("what is available is the limit less the working set, never below zero, and
 });
 
 test("an unknown rate is absent, a rate of zero is not", () => {
-  const use = { usageNs: 1n, userNs: 0n, systemNs: 0n, periods: 0n, throttledPeriods: 0n, throttledNs: 0n };
+  const throttling = { periods: 0n, throttledPeriods: 0n, throttledNs: 0n, burstPeriods: 0n, burstNs: 0n };
+  const use = { usageNs: 1n, userNs: 0n, systemNs: 0n, ...throttling };
   const cpu = { timestamp: 5n, use, pressure: undefined };
   expect(cpuUsage(cpu, undefined).usageNanoCores).toBeNull();
   expect(cpuUsage(cpu, 0n).usageNanoCores).toEqual({ value: 0n });

@@ -15,6 +15,8 @@ export interface ContainerRecord {
   /** The runtime handler that it was made with. */
   handler: string;
   image: { id: ImageId; name: string; digest: string };
+  /** What was mounted of images, by the index of the mount in the request; absent in what an earlier release has made. */
+  imageVolumes?: Record<number, string>;
   user: { uid: number; gid: number; additionalGids: number[] };
   /** The kernel's number of the signal that asks it to stop. */
   stopSignal: number;
@@ -45,6 +47,8 @@ export interface ContainerExit {
 export class Container {
   readonly config: ContainerConfig;
   private waiters: (() => void)[] = [];
+  /** Ends when the runtime has done with starting it, well or not; what it still needs for that must not be cleared. */
+  starting: Promise<void> | undefined;
   /** Ends when the container's process has ended and the runtime has forgotten it. */
   cleanUp: Promise<void> | undefined;
 

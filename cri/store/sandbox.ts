@@ -1,5 +1,5 @@
 import type { SandboxId } from "../../api/ids";
-import { codec, type PodSandboxConfig, PodSandboxState } from "../../api/messages";
+import { codec, type LinuxContainerResources, type PodSandboxConfig, PodSandboxState } from "../../api/messages";
 import type { ProcessIdentity } from "../../sys/process-identity";
 
 /** What is kept of a sandbox on disk. */
@@ -20,6 +20,9 @@ export interface SandboxRecord {
   ips: string[];
   /** cgroups that were made for it, outermost first. */
   madeCgroups: string[];
+  /** The LinuxContainerResources of the last update, encoded, in base64; absent while the configuration's count. */
+  overhead?: string;
+  resources?: string;
 }
 
 /** A sandbox in memory: the record, and what is read out of it once. */
@@ -42,11 +45,24 @@ export class Sandbox {
     return this.record.phase === "ready";
   }
 
+  /** What running the pod costs beside its containers, as it was last given. */
+  get overhead(): LinuxContainerResources | null {
+    return decodeLimits(this.record.overhead) ?? this.config.linux?.overhead ?? null;
+  }
+
+  /** The limits of all its containers together, likewise. */
+  get resources(): LinuxContainerResources | null {
+    return decodeLimits(this.record.resources) ?? this.config.linux?.resources ?? null;
+  }
+
   /** What the kubelet knows it by; unique among all sandboxes. */
   get name(): string {
     return sandboxName(this.config);
   }
 }
+
+const decodeLimits = (encoded: string | undefined) =>
+  encoded === undefined ? undefined : codec("LinuxContainerResources").decode(Buffer.from(encoded, "base64"));
 
 export function sandboxName(config: PodSandboxConfig): string {
   const { name = "", namespace = "", uid = "", attempt = 0 } = config.metadata ?? {};

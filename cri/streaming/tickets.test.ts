@@ -30,6 +30,11 @@ test("a token is good once, for what it was issued for", () => {
   expect(tickets.redeem("exec", "__proto__")).toBeUndefined();
 });
 
+test("tokens are random from the first to the last character", () => {
+  const tokens = Array.from({ length: 200 }, () => new Tickets().issue(request));
+  for (let at = 0; at < 32; at++) expect(new Set(tokens.map((token) => token[at])).size).toBeGreaterThan(32);
+});
+
 test("a token of another kind is refused and spent", () => {
   const tickets = new Tickets();
   const token = tickets.issue(request);

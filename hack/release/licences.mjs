@@ -3,11 +3,9 @@ import path from "node:path";
 
 const texts = /^(licen[cs]e|copying|notice)([.-].*)?$/i;
 
-/** The packages of which something is in a bundle, by esbuild's metafile. */
-export function bundledPackages(metafile) {
-  const names = Object.keys(metafile.inputs).flatMap(
-    (file) => /.*node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(file)?.[1] ?? [],
-  );
+/** The packages that files come from. */
+export function packagesOf(files) {
+  const names = files.flatMap((file) => /.*node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(file)?.[1] ?? []);
   return [...new Set(names)].sort();
 }
 

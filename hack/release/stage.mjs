@@ -1,7 +1,8 @@
+import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 import { bundle } from "../bundle.mjs";
-import { bundledPackages, licencesOf } from "./licences.mjs";
+import { licencesOf, packagesOf } from "./licences.mjs";
 import { packageDirectory } from "./packages.mjs";
 
 /** What npm's packages call an architecture, by Debian's name for it. */
@@ -13,9 +14,15 @@ export const architectures = { amd64: "x64", arm64: "arm64" };
  */
 export async function stage(directory, architecture, cache) {
   const npmName = architectures[architecture];
-  const metafile = await bundle(path.join(directory, "dist"), { sourcemap: false });
+  const bundled = await bundle(path.join(directory, "dist"), { sourcemap: false });
   const take = (from, to = from) => copy(from, path.join(directory, to));
   for (const one of ["bin/berth", "README.md", "manifests", ...documents()]) take(one);
+
+  const berth = (...args) => execFileSync(process.execPath, [path.join(directory, "dist/berth.js"), ...args]);
+  fs.mkdirSync(path.join(directory, "completions"));
+  for (const shell of ["bash", "zsh", "fish"]) {
+    fs.writeFileSync(path.join(directory, "completions", shell), berth("completion", shell));
+  }
 
   const node = `node-linux-${npmName}`;
   const native = `@koromix/koffi-linux-${npmName}`;
@@ -32,11 +39,15 @@ export async function stage(directory, architecture, cache) {
   fs.mkdirSync(binaries);
   fs.symlinkSync(`../${node}/bin/node`, path.join(binaries, "node"));
 
-  for (const name of bundledPackages(metafile)) packages[name] = path.join("node_modules", name);
+  for (const name of packagesOf(bundled)) packages[name] = path.join("node_modules", name);
   fs.writeFileSync(path.join(directory, "THIRD-PARTY-LICENCES.md"), licencesOf(packages));
 }
 
-const documents = () => fs.readdirSync("docs").map((name) => `docs/${name}`);
+const documents = () =>
+  fs
+    .readdirSync("docs")
+    .filter((name) => !name.includes(".test."))
+    .map((name) => `docs/${name}`);
 
 function copy(from, to) {
   fs.mkdirSync(path.dirname(to), { recursive: true });

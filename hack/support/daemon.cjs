@@ -138,4 +138,4 @@ async function remove(daemon) {
   await takeAway(daemon);
 }
 
-module.exports = { layOut, environment, start, stop, remove };
+module.exports = { tomlDocument, layOut, environment, start, stop, remove };

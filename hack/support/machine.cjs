@@ -55,12 +55,22 @@ function processes() {
 function cgroups() {
   return mounts()
     .filter(({ type }) => type === "cgroup" || type === "cgroup2")
-    .flatMap(({ point }) =>
-      fs
-        .readdirSync(point, { recursive: true, withFileTypes: true })
-        .filter((entry) => entry.isDirectory())
-        .map((entry) => path.join(entry.parentPath, entry.name)),
-    );
+    .flatMap(({ point }) => directoriesBelow(point));
+}
+
+/** Others make and remove theirs while we look, so what is gone meanwhile has none. */
+function directoriesBelow(directory) {
+  let entries;
+  try {
+    entries = fs.readdirSync(directory, { withFileTypes: true });
+  } catch (error) {
+    if (error.code === "ENOENT" || error.code === "ENODEV") return [];
+    throw error;
+  }
+  return entries
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => path.join(directory, entry.name))
+    .flatMap((inner) => [inner, ...directoriesBelow(inner)]);
 }
 
 /** The namespaces of one kind that processes are in, as "net:[4026531840]" to the first pid. */

@@ -3,6 +3,7 @@ import path from "node:path";
 import { BerthError } from "../../api/errors";
 import { errnoOf } from "../../sys/libc";
 import { pipeFromChild, readAll, spawnProcess } from "../../sys/spawn";
+import { runtimeFailure } from "./runtime-failure";
 import { runtimeMessage } from "./runtime-message";
 import { runtimeEnvironment } from "./runtime-environment";
 
@@ -30,7 +31,8 @@ export interface MonitorRequest {
 
 /**
  * Starts a monitor, which makes the container by `runtime create` and stays as its parent (conmon(8)). Returns once
- * the container is made, with the number of its first process. The container's own complaint is the error's message.
+ * the container is made, with the number of its first process, and the monitor's own is in its file. The container's own
+ * complaint is the error's message.
  */
 export async function createUnderMonitor(request: MonitorRequest): Promise<{ pid: number }> {
   const { bundle, id } = request;
@@ -90,7 +92,6 @@ export async function createUnderMonitor(request: MonitorRequest): Promise<{ pid
     fs.closeSync(complaint.child);
   }
   const stderr = readAll(complaint.stream, 64 << 10);
-  // conmon forks and its first process ends; that must not make this wait
   monitor.exited.catch(() => {});
   try {
     const line = await readLine(sync.stream, request.timeoutMs);
@@ -102,7 +103,9 @@ export async function createUnderMonitor(request: MonitorRequest): Promise<{ pid
       );
     }
     const answer = JSON.parse(line) as { data: number; message?: string };
-    if (answer.data <= 0) throw new BerthError("Internal", runtimeMessage(answer.message ?? "") || "no reason given");
+    if (answer.data <= 0) throw runtimeFailure("create failed", runtimeMessage(answer.message ?? ""));
+    // its first process forks the monitor, writes down that one's number and ends: at times after the answer
+    await monitor.exited;
     return { pid: answer.data };
   } finally {
     sync.stream.destroy();

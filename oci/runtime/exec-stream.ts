@@ -3,13 +3,13 @@ import fs from "node:fs";
 import type net from "node:net";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { BerthError } from "../../api/errors";
 import { ConsoleSocket } from "../../sys/console-socket";
 import { pipeToChild } from "../../sys/pipe-to-child";
 import { type Child, killGroup, pipeFromChild, spawnProcess } from "../../sys/spawn";
 import { adoptTerminal, openTerminal, type Terminal, type TerminalSize } from "../../sys/terminal";
 import { encodeSpec } from "../runtime-spec";
 import type { OciRuntime } from "./oci-runtime";
+import { runtimeFailure } from "./runtime-failure";
 import { runtimeMessage } from "./runtime-message";
 import { runtimeEnvironment } from "./runtime-environment";
 
@@ -209,8 +209,7 @@ async function awaitTerminal(socket: ConsoleSocket, runtime: Child): Promise<Ter
   }
 }
 
-function failureToRun(logFile: string): BerthError {
+function failureToRun(logFile: string): Error {
   const said = runtimeMessage(fs.existsSync(logFile) ? fs.readFileSync(logFile, "utf8").slice(-8192) : "");
-  const code = /executable file|no such file/i.test(said) ? "NotFound" : "Internal";
-  return new BerthError(code, `exec failed: ${said || "the runtime gave no reason"}`);
+  return runtimeFailure("exec failed", said);
 }

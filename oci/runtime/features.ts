@@ -11,6 +11,10 @@ export interface RuntimeFeatures {
    * --detach, which loses the exit code.
    */
   handsOverTerminal: boolean;
+  /** Intel's resctrl, for CDI files that ask for it. */
+  intelRdt: boolean;
+  /** Network interfaces of the host that move into a container, likewise. */
+  netDevices: boolean;
 }
 
 /**
@@ -28,13 +32,19 @@ export async function readFeatures(file: string, root: string): Promise<RuntimeF
   if (features.code === 0) {
     const said = JSON.parse(features.stdout) as {
       mountOptions?: string[];
-      linux?: { mountExtensions?: { idmap?: { enabled?: boolean } } };
+      linux?: {
+        mountExtensions?: { idmap?: { enabled?: boolean } };
+        intelRdt?: { enabled?: boolean };
+        netDevices?: { enabled?: boolean };
+      };
     };
     return {
       version: number,
       handsOverTerminal,
       recursiveReadOnlyMounts: said.mountOptions?.includes("rro") ?? false,
       idMappedMounts: said.linux?.mountExtensions?.idmap?.enabled ?? false,
+      intelRdt: said.linux?.intelRdt?.enabled ?? false,
+      netDevices: said.linux?.netDevices?.enabled ?? false,
     };
   }
   return {
@@ -42,6 +52,8 @@ export async function readFeatures(file: string, root: string): Promise<RuntimeF
     handsOverTerminal,
     recursiveReadOnlyMounts: name === "crun" && isAtLeast(number, 1, 4),
     idMappedMounts: false,
+    intelRdt: false,
+    netDevices: false,
   };
 }
 

@@ -7,6 +7,7 @@ import { descendantsOf } from "../../sys/process-identity";
 import { encodeSpec } from "../runtime-spec";
 import { createUnderMonitor } from "./conmon";
 import type { RuntimeFeatures } from "./features";
+import { runtimeFailure } from "./runtime-failure";
 import { runtimeMessage } from "./runtime-message";
 import { runtimeEnvironment } from "./runtime-environment";
 
@@ -55,6 +56,9 @@ export interface ExecResult {
   exitCode: number;
 }
 
+/** 25 days (Node.js, timers). */
+const longestTimerMs = 2 ** 31 - 1;
+
 /** How long a runtime may take to see the end of a command that was killed. */
 const reapPatienceMs = 2000;
 
@@ -80,7 +84,11 @@ export class OciRuntime {
     return createUnderMonitor({
       ...request,
       conmon: options.conmon,
-      runtime: { path: options.path, args: [`--root=${options.root}`] },
+      // its warnings would else be the first lines of the container's log
+      runtime: {
+        path: options.path,
+        args: [`--root=${options.root}`, `--log=${path.join(request.bundle, "runtime.log")}`],
+      },
       exitDirectory: options.exitDirectory,
       systemdCgroup: options.systemdCgroup,
       logSizeMaxBytes: options.logSizeMaxBytes,
@@ -185,7 +193,8 @@ export class OciRuntime {
       request.timeoutMs > 0
         ? setTimeout(
             () => stop("DeadlineExceeded", `command timed out after ${request.timeoutMs / 1000} s`),
-            request.timeoutMs,
+            // one that is longer than timers can be would be over at once
+            Math.min(request.timeoutMs, longestTimerMs),
           )
         : undefined;
     const onAbort = () => stop("Cancelled", "the client did not wait for the command's end");
@@ -207,7 +216,9 @@ export class OciRuntime {
       const [stdout, stderr, exit] = await Promise.all([collect(out.stream), collect(err.stream), child.exited]);
       if (stopped) throw stopped;
       // without a pid file the runtime itself has failed: what it says is no output of the command
-      if (exit.code !== 0 && !fs.existsSync(pidFile)) throw execFailure(stderr.toString("utf8"));
+      if (exit.code !== 0 && !fs.existsSync(pidFile)) {
+        throw runtimeFailure("exec failed", runtimeMessage(stderr.toString("utf8")));
+      }
       return { stdout, stderr, exitCode: exit.code };
     } finally {
       clearTimeout(timer);
@@ -233,17 +244,13 @@ export class OciRuntime {
 
   private failure(what: string, result: RunResult): BerthError {
     const said = runtimeMessage(result.stderr || result.stdout);
-    return new BerthError("Internal", `${this.options.name} ${what} failed: ${said || `exit code ${result.code}`}`);
+    const { code, message } = runtimeFailure(`${this.options.name} ${what} failed`, said || `exit code ${result.code}`);
+    // what is missing is then the runtime's own record of the container, not something that the caller has named
+    return new BerthError(code === "NotFound" ? "Internal" : code, message);
   }
 }
 
 const isUnknown = (stderr: string) => /does not exist|No such file or directory|not found/i.test(stderr);
-
-function execFailure(stderr: string): BerthError {
-  const said = runtimeMessage(stderr);
-  const code = /executable file|no such file/i.test(said) ? "NotFound" : "Internal";
-  return new BerthError(code, `exec failed: ${said || "the runtime gave no reason"}`);
-}
 
 /**
  * Ends a command with its process group and all its descendants. The runtime that waits for it must live on to reap it,

@@ -11,3 +11,9 @@ test.each([
 ])("runtimeMessage() gives the reason alone, without its time, when the runtime said %j", (said, reason) => {
   expect(runtimeMessage(said)).toBe(reason);
 });
+
+test("runtimeMessage() keeps the reason at the end of a long one", () => {
+  const said = runtimeMessage(`exec: "${"x".repeat(100_000)}": file name too long`);
+  expect(said.length).toBeLessThan(2100);
+  expect(said).toMatch(/^exec: "x.*x": file name too long$/);
+});

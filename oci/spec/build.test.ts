@@ -118,6 +118,35 @@ describe("buildSpec()", () => {
     expect(built.user).toMatchObject({ uid: 7, gid: 0, additionalGids: [0] });
     expect(built.warnings).toEqual([expect.stringContaining("CAP_KILL")]);
   });
+
+  test("passes on SELinux labels, and says nothing of them without", async () => {
+    const selinux = { process: "system_u:system_r:container_t:s0", mount: "system_u:object_r:container_file_t:s0" };
+    const { process, linux } = await build({}, { selinux });
+    expect([process.selinuxLabel, linux.mountLabel]).toEqual([selinux.process, selinux.mount]);
+    const plain = await build();
+    expect(plain.process).not.toHaveProperty("selinuxLabel");
+    expect(plain.linux).not.toHaveProperty("mountLabel");
+  });
+
+  test("gives devices to the request's user and group where the configuration says so, but not to root", async () => {
+    const devices = [{ hostPath: "/dev/null", containerPath: "/dev/x", permissions: "rw" }];
+    const owners = async (deviceOwnership: boolean, user: bigint) => {
+      const linux = { securityContext: { runAsUser: { value: user }, runAsGroup: { value: user } } };
+      const [device] = (await build({ devices, linux }, { deviceOwnership })).linux.devices;
+      return [device!.uid, device!.gid];
+    };
+    const ofHost = await owners(false, 1000n);
+    expect(ofHost).not.toContain(1000);
+    expect(await owners(true, 1000n)).toEqual([1000, 1000]);
+    expect(await owners(true, 0n)).toEqual(ofHost);
+  });
+
+  test("keeps the host's devices from a privileged container whose handler says so", async () => {
+    const over = { ...sandbox({ privileged: true }), privilegedWithoutHostDevices: true };
+    const { linux } = await build(context({ privileged: true }), over);
+    expect(linux.devices).toEqual([]);
+    expect(linux.resources.devices).toEqual([{ allow: false, access: "rwm" }]);
+  });
 });
 
 describe("oomScoreAdj()", () => {

@@ -1,9 +1,11 @@
 import { BerthError } from "../../api/errors";
+import type { Int64Value } from "../../api/messages";
 import type { RuntimeSpec, SpecLinux, SpecResources } from "../runtime-spec";
 import { specAnnotations } from "./annotations";
 import { apparmorProfile } from "./apparmor";
 import { processArgs, workingDirectory } from "./args";
 import { capabilitySets } from "./capabilities";
+import { cdiParts, withVariables } from "./cdi";
 import { probeCgroupFeatures } from "./cgroup-features";
 import { invalid } from "./check-text";
 import { specDevices } from "./devices";
@@ -17,7 +19,6 @@ import { oomScoreAdj } from "./oom-score";
 import { resourcesOf } from "./resources";
 import { rlimits } from "./rlimits";
 import { specSeccomp } from "./seccomp";
-import { selinuxLabels } from "./selinux";
 import { type ResolvedUser, resolveUser } from "./user";
 
 export interface BuiltSpec {
@@ -53,7 +54,7 @@ export async function buildSpec(input: SpecInput): Promise<BuiltSpec> {
   });
   const namespaces = specNamespaces(input);
   const hidden = hiddenPaths(context);
-  const user = resolveUser({ rootfsPath, securityContext: context, imageUser: image.config.User ?? "" });
+  const account = resolveUser({ rootfsPath, securityContext: context, imageUser: image.config.User ?? "" });
   const capabilities = capabilitySets({
     requested: context?.capabilities ?? null,
     privileged,
@@ -72,12 +73,15 @@ export async function buildSpec(input: SpecInput): Promise<BuiltSpec> {
     supported: input.features.apparmor,
     defaultProfile: defaults.apparmorProfile,
   });
-  const labels = selinuxLabels(input.features.selinux, [
-    context?.selinuxOptions,
-    sandbox.config.linux?.securityContext?.selinuxOptions,
-  ]);
-  const { devices, rules } = await specDevices({ requested: config.devices, cdi: config.CDIDevices, privileged });
-  const { mounts, rootfsPropagation } = await specMounts(input);
+  const own = await specDevices({
+    requested: config.devices,
+    all: privileged && !input.privilegedWithoutHostDevices,
+    owner: input.deviceOwnership ? { uid: idOf(context?.runAsUser), gid: idOf(context?.runAsGroup) } : {},
+  });
+  const cdi = await cdiParts(input, account);
+  const gids = new Set([...account.additionalGids, ...cdi.additionalGids]);
+  const user = { ...account, additionalGids: [...gids].sort((a, b) => a - b) };
+  const { mounts, rootfsPropagation } = await specMounts(input, { injected: cdi.mounts });
 
   const spec: RuntimeSpec = {
     ociVersion,
@@ -86,31 +90,37 @@ export async function buildSpec(input: SpecInput): Promise<BuiltSpec> {
       terminal: config.tty,
       user: { uid: user.uid, gid: user.gid, additionalGids: user.additionalGids },
       args,
-      env,
+      env: withVariables(env, cdi.env),
       cwd,
       capabilities: capabilities.sets,
       rlimits: rlimits({ ulimits: defaults.ulimits ?? [], hasSysResource: daemon.hasSysResource }),
       noNewPrivileges: context?.noNewPrivs ?? false,
       oomScoreAdj: oomScoreAdj(config.linux?.resources?.oomScoreAdj ?? 0n, daemon),
       ...(profile !== undefined && { apparmorProfile: profile }),
-      ...(labels.process !== undefined && { selinuxLabel: labels.process }),
+      ...(input.selinux.process !== undefined && { selinuxLabel: input.selinux.process }),
     },
     mounts,
     annotations: specAnnotations(input),
+    ...(Object.keys(cdi.hooks).length > 0 && { hooks: cdi.hooks }),
     linux: {
       namespaces,
       ...userMappings(input),
       cgroupsPath: cgroupsPath(input),
-      resources: { ...limits.resources, devices: rules },
-      devices,
+      resources: { ...limits.resources, devices: [...own.rules, ...cdi.rules] },
+      devices: [...new Map([...own.devices, ...cdi.devices].map((device) => [device.path, device])).values()],
       ...hidden,
       ...(rootfsPropagation && { rootfsPropagation }),
       ...(seccomp && { seccomp }),
-      ...(labels.mount !== undefined && { mountLabel: labels.mount }),
+      ...(input.selinux.mount !== undefined && { mountLabel: input.selinux.mount }),
+      ...(cdi.intelRdt && { intelRdt: cdi.intelRdt }),
+      ...(Object.keys(cdi.netDevices).length > 0 && { netDevices: cdi.netDevices }),
     },
   };
-  return { spec, user, warnings: [...capabilities.warnings, ...limits.warnings] };
+  return { spec, user, warnings: [...capabilities.warnings, ...limits.warnings, ...cdi.warnings] };
 }
+
+/** A number of the request, which resolveUser() has checked; undefined for none and for root's. */
+const idOf = (id: Int64Value | null | undefined) => Number(id?.value ?? 0) || undefined;
 
 function limitsOf({ config, cgroup, defaults }: SpecInput): { resources: SpecResources; warnings: string[] } {
   const request = config.linux?.resources;

@@ -31,6 +31,7 @@ describe("capabilitySets()", () => {
     const { ambient, inheritable, bounding } = sets([], ["ALL"], ["NET_ADMIN"]).sets;
     expect([ambient, inheritable, bounding]).toEqual([["CAP_NET_ADMIN"], ["CAP_NET_ADMIN"], ["CAP_NET_ADMIN"]]);
     expect(sets([], ["NET_ADMIN"], ["NET_ADMIN"]).sets.ambient).toEqual([]);
+    expect(sets(["NET_ADMIN"], [], ["KILL"]).sets).toMatchObject({ ambient: ["CAP_KILL"], inheritable: ["CAP_KILL"] });
   });
 
   test("leaves out with a warning what the daemon lacks", () => {

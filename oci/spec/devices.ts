@@ -1,6 +1,5 @@
 import fs from "node:fs/promises";
-import { BerthError } from "../../api/errors";
-import type { CDIDevice, Device } from "../../api/messages";
+import type { Device } from "../../api/messages";
 import { errnoOf } from "../../sys/libc";
 import type { SpecDevice, SpecDeviceRule } from "../runtime-spec";
 import { checkAbsolutePath, checkCount, invalid, quote } from "./check-text";
@@ -8,8 +7,10 @@ import { deviceAt, devicesBelow } from "./host-devices";
 
 export interface DevicesInput {
   requested: Device[];
-  cdi: CDIDevice[];
-  privileged: boolean;
+  /** All that the host has, and leave to use any: for a privileged container. */
+  all: boolean;
+  /** Whom the requested ones belong to within, instead of those whom they belong to on the host. */
+  owner?: { uid?: number; gid?: number };
 }
 
 export interface DevicesResult {
@@ -20,22 +21,19 @@ export interface DevicesResult {
 
 /**
  * The device nodes of a container: those asked for, a directory standing for all below it, and every one of the host's
- * for a privileged container. Throws InvalidArgument for what is no device, Unimplemented for CDI names.
+ * where all are wanted. Throws InvalidArgument for what is no device.
  */
-export async function specDevices({ requested, cdi, privileged }: DevicesInput): Promise<DevicesResult> {
-  if (cdi.length > 0) {
-    throw new BerthError("Unimplemented", `the CDI device ${quote(cdi[0]!.name)}: CDI is not supported yet`);
-  }
+export async function specDevices({ requested, all, owner = {} }: DevicesInput): Promise<DevicesResult> {
   checkCount("devices", requested, 4096);
   const devices = new Map<string, SpecDevice>();
-  const rules: SpecDeviceRule[] = [{ allow: privileged, access: "rwm" }];
-  if (privileged) for (const device of await devicesBelow("/dev")) devices.set(device.path, device);
+  const rules: SpecDeviceRule[] = [{ allow: all, access: "rwm" }];
+  if (all) for (const device of await devicesBelow("/dev")) devices.set(device.path, device);
   for (const request of requested) {
     const access = accessOf(request.permissions);
     for (const device of await devicesOf(request)) {
-      devices.set(device.path, device);
+      devices.set(device.path, { ...device, uid: owner.uid ?? device.uid, gid: owner.gid ?? device.gid });
       const { type, major, minor } = device;
-      if (!privileged) rules.push({ allow: true, type: type === "b" ? "b" : "c", major, minor, access });
+      if (!all) rules.push({ allow: true, type: type === "b" ? "b" : "c", major, minor, access });
     }
   }
   return { devices: [...devices.values()], rules };

@@ -28,10 +28,13 @@ export function specInput(rootfsPath: string, config: Init<ContainerConfig>, ove
     features: {
       apparmor: false,
       seccomp: true,
-      selinux: false,
       recursiveReadOnlyMounts: false,
       idMappedMounts: false,
+      intelRdt: false,
+      netDevices: false,
     },
+    selinux: {},
+    cdi: { enabled: true, specDirs: [], allowHooks: false },
     volumesDir: `${rootfsPath}-volumes`,
     ...over,
   };

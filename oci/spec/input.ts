@@ -1,4 +1,5 @@
 import type { ContainerConfig, PodSandboxConfig } from "../../api/messages";
+import type { SelinuxLabels } from "./selinux";
 import type { UserNamespace } from "../../sys/id-mapping";
 
 /** All that a container's runtime spec is made from. Nothing else is looked at but the host's own files. */
@@ -13,12 +14,19 @@ export interface SpecInput {
   defaults: SpecDefaults;
   daemon: SpecDaemon;
   features: SpecFeatures;
+  cdi: SpecCdi;
+  /** What SELinux knows the container and its files by; empty where that is off, or no label is asked for. */
+  selinux: SelinuxLabels;
   /** The PID namespace of the container that NamespaceMode TARGET points to. */
   targetPidPath?: string;
   /** A directory of this container's own, where the image's `Volumes` get their directories. */
   volumesDir: string;
   /** For each index of `config.mounts` with an image: the tree of that image on the host, sub-path applied. */
   imageMounts?: Map<number, string>;
+  /** Requested devices belong to the user and group of the request, where it names these and they are not root. */
+  deviceOwnership?: boolean;
+  /** By the handler's configuration, a privileged container gets no devices but its own. */
+  privilegedWithoutHostDevices?: boolean;
   /** Keys of annotations that the runtime may see, by the handler's configuration; a `*` at the end stands for any rest. */
   allowedAnnotations?: string[];
 }
@@ -84,11 +92,21 @@ export interface SpecDaemon {
   hasSysResource: boolean;
 }
 
+/** How devices by name are looked up (Container Device Interface). */
+export interface SpecCdi {
+  enabled: boolean;
+  /** A later directory goes before an earlier one. */
+  specDirs: string[];
+  /** Whether a file may have programs run on the host. */
+  allowHooks: boolean;
+}
+
 /** What the kernel and the runtime handler can do. */
 export interface SpecFeatures {
   apparmor: boolean;
   seccomp: boolean;
-  selinux: boolean;
   recursiveReadOnlyMounts: boolean;
   idMappedMounts: boolean;
+  intelRdt: boolean;
+  netDevices: boolean;
 }

@@ -4,6 +4,7 @@ import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import type { ContainerConfig, Init } from "../../api/messages";
 import type { MountEntry } from "../../sys/mount-info";
+import { listXattrs } from "../../sys/xattr";
 import { specInput } from "./input.fixture";
 import type { SpecInput } from "./input";
 import { specMounts } from "./mounts";
@@ -29,7 +30,7 @@ const entry = (mountPoint: string, propagation: string[]): MountEntry => ({
 const host = [entry("/", [])];
 
 const mounts = async (config: Init<ContainerConfig>, over: Partial<SpecInput> = {}, hostMounts = host) =>
-  specMounts(specInput(root, config, over), hostMounts);
+  specMounts(specInput(root, config, over), { hostMounts });
 const one = async (mount: Init<ContainerConfig["mounts"][number]>, hostMounts = host, over: Partial<SpecInput> = {}) =>
   (await mounts({ mounts: [{ containerPath: "/c", hostPath: base, ...mount }] }, over, hostMounts)).mounts.find(
     ({ destination }) => destination === "/c",
@@ -170,5 +171,29 @@ describe("specMounts()", () => {
   test.each(["/", "../..", "/proc/x", "/sys", "/to-proc"])("refuses the image's volume %s", async (volume) => {
     fs.symlinkSync("/proc", path.join(root, "to-proc"));
     await expect(mounts({}, image([volume]))).rejects.toMatchObject({ code: "InvalidArgument" });
+  });
+
+  test("labels the pod's files and the request's mounts that want it, where the container has a label", async () => {
+    const label = "system_u:object_r:container_file_t:s0:c1,c2";
+    const [hostsPath, wanted, other] = ["hosts", "wanted", "other"].map((name) => path.join(base, name)) as [
+      string,
+      string,
+      string,
+    ];
+    for (const file of [hostsPath, wanted, other]) fs.writeFileSync(file, "");
+    const config = {
+      mounts: [
+        { containerPath: "/wanted", hostPath: wanted, selinuxRelabel: true },
+        { containerPath: "/other", hostPath: other },
+      ],
+    };
+    const sandbox = { ...specInput(root, {}).sandbox, hostsPath };
+    const labelled = () => [hostsPath, wanted, other].filter((file) => listXattrs(file).includes("security.selinux"));
+    await mounts(config, { sandbox });
+    expect(labelled()).toEqual([]);
+    await mounts(config, { sandbox, selinux: { mount: label } });
+    expect(labelled()).toEqual([hostsPath, wanted]);
+    const system = { mounts: [{ containerPath: "/usr", hostPath: "/usr", selinuxRelabel: true }] };
+    await expect(mounts(system, { selinux: { mount: label } })).rejects.toMatchObject({ code: "InvalidArgument" });
   });
 });

@@ -1,6 +1,7 @@
 import path from "node:path";
 import { NamespaceMode } from "../../api/messages";
 import { type MountEntry, readMountInfo } from "../../sys/mount-info";
+import { relabel } from "../../sys/relabel";
 import type { SpecLinux, SpecMount } from "../runtime-spec";
 import { checkAbsolutePath, checkCount, invalid, quote } from "./check-text";
 import { criMount } from "./cri-mount";
@@ -17,15 +18,19 @@ export interface MountsResult {
 
 /**
  * All mounts in the order of mounting: the standard ones, then the request's, the image's volumes and the pod's files
- * by the depth of their paths, so that none hides another. What the request mounts on a path keeps all else off it;
- * on /dev, off all that is below as well.
+ * by the depth of their paths, so that none hides another. What the request mounts on a path keeps all else off it; on
+ * /dev, off all that is below as well. What devices bring along (`injected`) keeps off the request's, too.
  */
-export async function specMounts(input: SpecInput, hostMounts: MountEntry[] = readMountInfo()): Promise<MountsResult> {
+export async function specMounts(
+  input: SpecInput,
+  { injected = [], hostMounts = readMountInfo() }: { injected?: SpecMount[]; hostMounts?: MountEntry[] } = {},
+): Promise<MountsResult> {
   const { config, sandbox, features } = input;
   checkCount("mounts", config.mounts, 4096);
   const context = config.linux?.securityContext;
   const privileged = context?.privileged ?? false;
-  const requested = new Set(config.mounts.map((mount) => destinationOf(mount.containerPath)));
+  const brought = new Map(injected.map((mount) => [destinationOf(mount.destination), mount]));
+  const requested = new Set([...config.mounts.map((mount) => destinationOf(mount.containerPath)), ...brought.keys()]);
   const hides = (destination: string) =>
     requested.has(destination) || (requested.has("/dev") && destination.startsWith("/dev/"));
 
@@ -51,11 +56,21 @@ export async function specMounts(input: SpecInput, hostMounts: MountEntry[] = re
     recursiveReadOnly: features.recursiveReadOnlyMounts,
     hostMounts,
   });
-  const later = [...pod.filter((mount) => !hides(mount.destination)), ...volumes, ...asked];
+  if (input.selinux.mount !== undefined) {
+    const wanted = asked.filter((_, index) => config.mounts[index]!.selinuxRelabel);
+    await relabelMounts([...pod, ...volumes, ...wanted], input.selinux.mount);
+  }
+  const kept = asked.filter((mount) => !brought.has(destinationOf(mount.destination)));
+  const later = [...pod.filter((mount) => !hides(mount.destination)), ...volumes, ...kept, ...brought.values()];
   return {
     mounts: [...standard.filter((mount) => !hides(mount.destination)), ...byDepth(later)],
-    rootfsPropagation: propagationFor(asked),
+    rootfsPropagation: propagationFor(later),
   };
+}
+
+/** The pod's own files and volumes belong to its containers alone; a request's mount is labelled where it asks for it. */
+async function relabelMounts(mounts: SpecMount[], label: string): Promise<void> {
+  for (const { type, source } of mounts) if (type === "bind" && source !== "/dev/shm") await relabel(source, label);
 }
 
 function destinationOf(containerPath: string): string {

@@ -30,6 +30,11 @@ describe("specSeccomp()", () => {
     expect(await seccomp(null, "docker/default")).toBeDefined();
   });
 
+  test("is the field's where the deprecated text says something else", async () => {
+    expect(await seccomp({ profileType: 1, localhostRef: "" }, "runtime/default")).toBeUndefined();
+    expect(await seccomp({ profileType: 0, localhostRef: "" }, "unconfined")).toBeDefined();
+  });
+
   test("refuses profiles that are not absolute, not there, or not known", async () => {
     await expect(seccomp({ profileType: 2, localhostRef: "x.json" })).rejects.toThrow(/not absolute/);
     await expect(seccomp(null, "localhost//none/at/all")).rejects.toThrow(/no such file/);
@@ -99,10 +104,12 @@ describe("selinuxLabels()", () => {
 
 describe("hiddenPaths()", () => {
   test("has exactly the request's lists, and none when privileged", () => {
-    const lists = { maskedPaths: ["/proc/keys"], readonlyPaths: [] };
+    const lists = { maskedPaths: ["/proc/keys"], readonlyPaths: ["/proc/sys"] };
+    const none = { maskedPaths: [], readonlyPaths: [] };
     expect(hiddenPaths({ ...lists, privileged: false })).toEqual(lists);
-    expect(hiddenPaths({ ...lists, privileged: true })).toEqual({ maskedPaths: [], readonlyPaths: [] });
-    expect(hiddenPaths(null)).toEqual({ maskedPaths: [], readonlyPaths: [] });
+    expect(hiddenPaths({ ...none, privileged: false })).toEqual(none);
+    expect(hiddenPaths({ ...lists, privileged: true })).toEqual(none);
+    expect(hiddenPaths(null)).toEqual(none);
     expect(() => hiddenPaths({ ...lists, maskedPaths: ["x"], privileged: false })).toThrow(/not absolute/);
   });
 });

@@ -4,7 +4,7 @@ import type { Init, LinuxContainerSecurityContext } from "../../api/messages";
 import { Client } from "../../cri/client/client";
 import { startDaemon, type TestDaemon } from "../support/daemon";
 import { busyboxImage } from "../support/images";
-import { ended, runPod, shell, type TestPod } from "../support/pods";
+import { ended, runPod, shell, type TestPod } from "../support/test-pod";
 import { type TestRegistry, testRegistry } from "../support/registry";
 
 /** The default profile as the kernel enforces it. */

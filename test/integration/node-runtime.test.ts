@@ -6,7 +6,7 @@ import { purge } from "../../cri/node/purge";
 import { connectRuntime } from "../../cri/node/runtime";
 import { startDaemon, type TestDaemon } from "../support/daemon";
 import { busyboxImage, ociArchive } from "../support/images";
-import { runPod } from "../support/pods";
+import { runPod } from "../support/test-pod";
 
 jest.setTimeout(120_000);
 

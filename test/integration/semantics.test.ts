@@ -7,17 +7,16 @@ import {
   CgroupDriver,
   type ContainerConfig,
   ContainerState,
-  type ContainerStatus,
   type Init,
   NamespaceMode,
-  type PodSandboxConfig,
   PodSandboxState,
 } from "../../api/messages";
 import { type CallOptions, Client } from "../../cri/client/client";
 import { startDaemon, type TestDaemon } from "../support/daemon";
 import { busyboxImage, makeLayer } from "../support/images";
+import { eventually, podCalls } from "../support/pods";
 import { type TestRegistry, testRegistry } from "../support/registry";
-import { temporaryDirectory } from "../support/unique";
+import { temporaryDirectory, uniqueId } from "../support/unique";
 
 /** What the CRI's users rely on and its .proto does not say, field by field over gRPC. See docs/semantics.md. */
 let registry: TestRegistry;
@@ -47,9 +46,20 @@ beforeAll(async () => {
   await client.image("PullImage", { image: { image } });
 }, 60_000);
 
+const mounted: string[] = [];
+
+/** A directory of the host from which mounts can reach a container. */
+function sharedMount(): string {
+  const target = fs.mkdtempSync(path.join(directory, "shared-"));
+  execFileSync("mount", ["-t", "tmpfs", "tmpfs", target]);
+  mounted.push(target);
+  execFileSync("mount", ["--make-shared", target]);
+  return target;
+}
+
 afterEach(async () => {
-  const { items } = await client.runtime("ListPodSandbox", {});
-  await Promise.all(items.map(({ id }) => client.runtime("RemovePodSandbox", { podSandboxId: id })));
+  await removePods();
+  for (const target of mounted.splice(0)) execFileSync("umount", ["-R", target]);
 });
 
 afterAll(async () => {
@@ -59,75 +69,10 @@ afterAll(async () => {
   if (directory) fs.rmSync(directory, { recursive: true });
 }, 60_000);
 
-let counter = 0;
-
-function podConfig(over: Init<PodSandboxConfig> = {}): Init<PodSandboxConfig> {
-  const name = `pod-${++counter}`;
-  return {
-    metadata: { name, namespace: "default", uid: `uid-${name}` },
-    logDirectory: path.join(daemon.directory, "logs", name),
-    linux: {},
-    ...over,
-  };
-}
-
-async function runPod(over: Init<PodSandboxConfig> = {}, runtimeHandler = ""): Promise<string> {
-  return (await client.runtime("RunPodSandbox", { config: podConfig(over), runtimeHandler })).podSandboxId;
-}
-
-function containerConfig(over: Init<ContainerConfig> = {}): Init<ContainerConfig> {
-  const name = `c-${++counter}`;
-  const command = ["sleep", "1000"];
-  return { metadata: { name }, image: { image }, command, logPath: `${name}.log`, linux: {}, ...over };
-}
-
-async function create(podSandboxId: string, config: Init<ContainerConfig>, options: CallOptions = {}) {
-  return (await client.runtime("CreateContainer", { podSandboxId, config }, options)).containerId;
-}
-
-async function createContainer(pod: string, over: Init<ContainerConfig> = {}): Promise<string> {
-  return create(pod, containerConfig(over));
-}
-
-async function runContainer(pod: string, over: Init<ContainerConfig> = {}): Promise<string> {
-  const containerId = await createContainer(pod, over);
-  await client.runtime("StartContainer", { containerId });
-  return containerId;
-}
-
-const statusOf = async (containerId: string): Promise<ContainerStatus> =>
-  (await client.runtime("ContainerStatus", { containerId })).status!;
-
-const podStatusOf = async (podSandboxId: string) =>
-  (await client.runtime("PodSandboxStatus", { podSandboxId })).status!;
-
-const stop = (containerId: string, timeout: number, options: CallOptions = {}) =>
-  client.runtime("StopContainer", { containerId, timeout: BigInt(timeout) }, options);
-
-/** What a shell in a running container prints. */
-async function inside(containerId: string, script: string): Promise<string> {
-  const { stdout } = await client.runtime("ExecSync", { containerId, cmd: ["sh", "-c", script] });
-  return Buffer.from(stdout).toString().trimEnd();
-}
-
-async function eventually<T>(look: () => Promise<T> | T, isGood: (value: T) => boolean): Promise<T> {
-  for (let i = 0; ; i++) {
-    const value = await look();
-    if (isGood(value) || i >= 400) return value;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
-const exited = (id: string) =>
-  eventually(
-    () => statusOf(id),
-    ({ state }) => state === ContainerState.CONTAINER_EXITED,
-  );
-
-async function processesOf(containerId: string): Promise<{ pid: number; monitorPid: number }> {
-  const { info } = await client.runtime("ContainerStatus", { containerId, verbose: true });
-  return JSON.parse(info["info"]!);
-}
+const { podConfig, runPod, containerConfig, create, createContainer, runContainer, removePods, ...calls } = podCalls(
+  () => ({ client, daemon, image }),
+);
+const { statusOf, podStatusOf, stop, inside, exited, processesOf } = calls;
 
 const unknown = "e".repeat(64);
 
@@ -161,9 +106,11 @@ describe("the node", () => {
   test("a verbose Status() has the state directory in JSON, and RuntimeConfig() the driver in force", async () => {
     const { info } = await client.runtime("Status", { verbose: true });
     expect(JSON.parse(info["config"]!).stateDir).toBe(daemon.state);
-    const { linux } = await client.runtime("RuntimeConfig", {});
+    const driver = async () => (await client.runtime("RuntimeConfig", {})).linux!.cgroupDriver;
     const systemd = JSON.parse(info["runtime"]!).cgroupDriver === "systemd";
-    expect(linux!.cgroupDriver).toBe(systemd ? CgroupDriver.SYSTEMD : CgroupDriver.CGROUPFS);
+    expect(await driver()).toBe(systemd ? CgroupDriver.SYSTEMD : CgroupDriver.CGROUPFS);
+    await runContainer(await runPod());
+    expect(await driver()).toBe(systemd ? CgroupDriver.SYSTEMD : CgroupDriver.CGROUPFS);
   });
 });
 
@@ -193,11 +140,14 @@ describe("what is not there", () => {
   });
 
   test("ImageStatus() has no image and no error, and filters for an unknown ID give empty lists", async () => {
+    await runContainer(await runPod());
     expect((await client.image("ImageStatus", { image: { image: "no/such:image" } })).image).toBeNull();
     expect((await client.image("ListImages", { filter: { image: { image: "no/such:image" } } })).images).toEqual([]);
     expect((await client.runtime("ListContainers", { filter: { id: unknown } })).containers).toEqual([]);
     expect((await client.runtime("ListContainers", { filter: { podSandboxId: unknown } })).containers).toEqual([]);
     expect((await client.runtime("ListPodSandbox", { filter: { id: unknown } })).items).toEqual([]);
+    expect((await client.runtime("ListContainerStats", { filter: { id: unknown } })).stats).toEqual([]);
+    expect((await client.runtime("ListPodSandboxStats", { filter: { id: unknown } })).stats).toEqual([]);
   });
 });
 
@@ -211,6 +161,11 @@ describe("a request again", () => {
     const retry = { config: { ...config, labels: reversed } };
     const { podSandboxId } = await client.runtime("RunPodSandbox", retry);
     expect((await client.runtime("ListPodSandbox", {})).items.map(({ id }) => id)).toEqual([podSandboxId]);
+    // once it is made, and after a restart as well
+    expect((await client.runtime("RunPodSandbox", retry)).podSandboxId).toBe(podSandboxId);
+    await daemon.stop();
+    await daemon.start();
+    expect((await client.runtime("RunPodSandbox", retry)).podSandboxId).toBe(podSandboxId);
     const other = { config: { ...config, labels: { a: "2" } } };
     await expect(client.runtime("RunPodSandbox", other)).rejects.toMatchObject({ code: "AlreadyExists" });
   });
@@ -283,16 +238,22 @@ describe("starting", () => {
     expect((await statusOf(containerId)).state).toBe(ContainerState.CONTAINER_RUNNING);
   });
 
-  test.each<[string, Init<ContainerConfig>]>([
-    ["a group without a user", { linux: { securityContext: { runAsGroup: { value: 5n } } } }],
-    ["privileges in a sandbox without", { linux: { securityContext: { privileged: true } } }],
+  test.each<[string, Init<ContainerConfig>, string]>([
+    ["a group without a user", { linux: { securityContext: { runAsGroup: { value: 5n } } } }, "run_as_group"],
+    ["privileges in a sandbox without", { linux: { securityContext: { privileged: true } } }, "unprivileged sandbox"],
     [
       "a seccomp profile by a relative path",
       { linux: { securityContext: { seccomp: { profileType: 2, localhostRef: "x" } } } },
+      "not absolute",
     ],
-    ["an unknown mount propagation", { mounts: [{ containerPath: "/x", hostPath: "/tmp", propagation: 9 }] }],
-  ])("%s is refused", async (_, over) => {
-    await expect(createContainer(await runPod(), over)).rejects.toMatchObject({ code: "InvalidArgument" });
+    [
+      "an unknown mount propagation",
+      { mounts: [{ containerPath: "/x", hostPath: "/tmp", propagation: 9 }] },
+      "propagation 9",
+    ],
+  ])("%s is refused", async (_, over, message) => {
+    const refusal = { code: "InvalidArgument", message: expect.stringContaining(message) };
+    await expect(createContainer(await runPod(), over)).rejects.toMatchObject(refusal);
   });
 });
 
@@ -324,6 +285,23 @@ describe("stopping", () => {
       exitCode: 137,
       reason: "Error",
     });
+  });
+
+  test("a timeout of 0 is SIGKILL at once, without the signal to stop", async () => {
+    const obedient = "trap 'exit 5' TERM; touch /ready; while :; do sleep 0.1; done";
+    const id = await runContainer(await runPod(), { command: ["sh", "-c", obedient] });
+    await isReady(id);
+    await stop(id, 0);
+    expect(await statusOf(id)).toMatchObject({ exitCode: 137, reason: "Error" });
+  });
+
+  test("a client whose deadline passes is let go, and what it has asked for goes on", async () => {
+    const id = await runContainer(await runPod(), stubborn);
+    await isReady(id);
+    await expect(stop(id, 1, { timeoutMs: 100 })).rejects.toMatchObject({ code: "DeadlineExceeded" });
+    const letGo = new RegExp(`StopContainer container=${id.slice(0, 13)} ms=\\S+ code=Cancelled`);
+    expect(await eventually(daemon.readLog, (log) => letGo.test(log))).toMatch(letGo);
+    expect(await exited(id)).toMatchObject({ exitCode: 137, reason: "Error" });
   });
 
   test("death by a signal is 128 and its number", async () => {
@@ -469,8 +447,9 @@ describe("status", () => {
   test("labels, annotations and mounts come back as they were given, and nothing else with them", async () => {
     const pod = await runPod({ labels: odd, annotations: odd });
     const hostPath = path.join(daemon.directory, "linked");
-    fs.symlinkSync(os.tmpdir(), hostPath);
-    const mounts = [{ containerPath: "/there", hostPath, readonly: true }];
+    const shared = sharedMount();
+    fs.symlinkSync(shared, hostPath);
+    const mounts = [{ containerPath: "/there", hostPath, readonly: true, propagation: 1 }];
     const id = await createContainer(pod, { labels: odd, annotations: odd, mounts });
     const status = await statusOf(id);
     const [listed] = (await client.runtime("ListContainers", {})).containers;
@@ -479,7 +458,31 @@ describe("status", () => {
       expect([labels, annotations]).toEqual([odd, odd]);
     }
     expect(status.mounts).toHaveLength(1);
-    expect(status.mounts[0]).toMatchObject({ containerPath: "/there", hostPath, readonly: true, propagation: 0 });
+    expect(status.mounts[0]).toMatchObject({ containerPath: "/there", hostPath, readonly: true, propagation: 1 });
+  });
+
+  test("has what the kubelet's client insists on, for a container also when its image is gone", async () => {
+    const config = podConfig();
+    const { podSandboxId } = await client.runtime("RunPodSandbox", { config });
+    const { name, namespace, uid } = config.metadata!;
+    const pod = await podStatusOf(podSandboxId);
+    expect(pod).toMatchObject({ id: podSandboxId, metadata: { name, namespace, uid } });
+    expect(pod.createdAt).toBeGreaterThan(0n);
+
+    const own = await registry.push("test/short-lived", busyboxImage({}, makeLayer([{ path: "own", body: "1" }])));
+    await client.image("PullImage", { image: { image: own } });
+    const id = await createContainer(podSandboxId, { metadata: { name: "c", attempt: 3 }, image: { image: own } });
+    await client.image("RemoveImage", { image: { image: own } });
+    for (const restart of [false, true]) {
+      if (restart) {
+        await daemon.stop();
+        await daemon.start();
+      }
+      const status = await statusOf(id);
+      expect(status).toMatchObject({ id, metadata: { name: "c", attempt: 3 }, image: { image: own } });
+      expect(status.imageRef).toMatch(/@sha256:[0-9a-f]{64}$/);
+      expect(status.createdAt).toBeGreaterThan(0n);
+    }
   });
 
   test("times are in ns, in order, and set only once what they tell has happened", async () => {
@@ -493,6 +496,7 @@ describe("status", () => {
     expect(new Set(times).size).toBe(4);
     expect(times.every((time) => Math.abs(Number(time / 1_000_000n) - Date.now()) < 10_000)).toBe(true);
     expect(statuses.map(({ startedAt, finishedAt }) => [startedAt, finishedAt])).toEqual(ids.map(() => [0n, 0n]));
+    expect(await statusOf(await runContainer(pod))).toMatchObject({ finishedAt: 0n });
     await client.runtime("StartContainer", { containerId: ids[0]! });
     const { createdAt, startedAt, finishedAt } = await exited(ids[0]!);
     expect(createdAt).toBeLessThan(startedAt);
@@ -518,10 +522,12 @@ describe("ExecSync()", () => {
     const id = await runContainer(await runPod());
     const full = await exec(id, "head -c 7500000 /dev/zero; head -c 7500000 /dev/zero >&2; exit 3");
     expect([full.stdout.length, full.stderr.length, full.exitCode]).toEqual([7_500_000, 7_500_000, 3]);
-    await expect(exec(id, "head -c 9000000 /dev/zero; cat /dev/zero >&2")).rejects.toMatchObject({
+    const tooMuch = "head -c 9000000 /dev/zero; head -c 9000000 /dev/zero >&2; sleep 4321";
+    await expect(exec(id, tooMuch)).rejects.toMatchObject({
       code: "ResourceExhausted",
+      message: expect.stringContaining("was killed"),
     });
-    expect(await inside(id, "ps")).not.toContain("cat /dev/zero");
+    expect(await inside(id, "ps")).not.toContain("4321");
   });
 
   test("kills the command with all that it started at its timeout, and when the client leaves", async () => {
@@ -543,13 +549,15 @@ describe("images", () => {
   test("one ID everywhere, from any repository; by ID, tag or digest it is the same image", async () => {
     const twin = busyboxImage({ User: "1000:1000" }, makeLayer([{ path: "twin", body: "1" }]));
     const names = [await registry.push("test/one", twin, "v1"), await registry.push("test/two", twin, "v2")];
+    // this registry stands for all
+    names[1] = names[1]!.replace(registry.address, "elsewhere.example");
     const refs = [];
     for (const name of names) refs.push((await client.image("PullImage", { image: { image: name } })).imageRef);
     const status = async (name: string) => (await client.image("ImageStatus", { image: { image: name } })).image!;
     const known = await status(names[0]!);
     expect(refs).toEqual([known.id, known.id]);
     for (const name of [known.id, names[1]!, ...known.repoDigests]) expect(await status(name)).toEqual(known);
-    expect(known.repoTags.toSorted()).toEqual(names);
+    expect(known.repoTags.toSorted()).toEqual(names.toSorted());
     expect([known.uid?.value, known.username, known.size > 0n]).toEqual([1000n, "", true]);
 
     const pod = await runPod();
@@ -595,7 +603,9 @@ describe("within", () => {
     const pod = await runPod({ hostname: "web-0" });
     const plain = await runContainer(pod);
     expect(await inside(plain, "cat /etc/hostname; hostname; echo $HOSTNAME")).toBe("web-0\nweb-0\nweb-0");
-    expect(await inside(plain, "cat /etc/resolv.conf")).toBe(fs.readFileSync("/etc/resolv.conf", "utf8").trimEnd());
+    for (const file of ["/etc/resolv.conf", "/etc/hosts"]) {
+      expect(await inside(plain, `cat ${file}`)).toBe(fs.readFileSync(file, "utf8").trimEnd());
+    }
     const mounts = ["hosts", "hostname", "resolv.conf"].map((name) => {
       const hostPath = path.join(daemon.directory, `own-${name}`);
       fs.writeFileSync(hostPath, `own ${name}\n`);
@@ -611,6 +621,39 @@ describe("within", () => {
     const host = { linux: { securityContext: { namespaceOptions: { network: NamespaceMode.NODE } } } };
     const id = await runContainer(await runPod(host), host);
     expect(await inside(id, "hostname; echo $HOSTNAME")).toBe(`${os.hostname()}\n${os.hostname()}`);
+  });
+
+  test("a container's cgroup lies below the parent that its pod names, and goes with it", async () => {
+    const cgroupParent = `/berth-${uniqueId()}/pod1`;
+    const pod = await runPod({ linux: { cgroupParent } });
+    const id = await runContainer(pod);
+    const { pid } = await processesOf(id);
+    expect(fs.readFileSync(`/proc/${pid}/cgroup`, "utf8")).toMatch(
+      new RegExp(`:(memory)?:${cgroupParent}/${id}$`, "m"),
+    );
+    await client.runtime("RemovePodSandbox", { podSandboxId: pod });
+    const top = path.dirname(cgroupParent);
+    expect(fs.globSync([`/sys/fs/cgroup${top}`, `/sys/fs/cgroup/*${top}`])).toEqual([]);
+  });
+
+  test("users and groups are looked up in the container, and the status tells who runs", async () => {
+    const accounts = makeLayer([
+      { path: "etc/passwd", body: "root:x:0:0::/:/bin/sh\napp:x:1234:1235::/:/bin/sh\n" },
+      { path: "etc/group", body: "root:x:0:\napp:x:1235:\nwheel:x:50:app\n" },
+    ]);
+    const own = await registry.push("test/accounts", busyboxImage({}, accounts));
+    await client.image("PullImage", { image: { image: own } });
+    const pod = await runPod();
+    const groupsUnder = async (supplementalGroupsPolicy: number) => {
+      const securityContext = { runAsUsername: "app", supplementalGroups: [7n], supplementalGroupsPolicy };
+      const id = await runContainer(pod, { image: { image: own }, linux: { securityContext } });
+      const groups = await inside(id, "id -u; id -g; id -G | tr ' ' '\\n' | sort -n");
+      const { uid, gid, supplementalGroups } = (await statusOf(id)).user!.linux!;
+      expect([uid, gid, ...supplementalGroups].join("\n")).toBe(groups);
+      return groups.split("\n");
+    };
+    expect(await groupsUnder(0)).toEqual(["1234", "1235", "7", "50", "1235"]);
+    expect(await groupsUnder(1)).toEqual(["1234", "1235", "7", "1235"]);
   });
 
   test("seccomp is off when nothing is said of it, and on when an empty profile is", async () => {

@@ -159,15 +159,17 @@ describe.each(runtimes)("buildSpec() under %s", (runtime) => {
 
   test("masks, makes read-only, and opens all for a privileged container", async () => {
     const script =
-      "cat /proc/timer_list | grep -c . ; mkdir /tmp/ro ; grep CapEff /proc/self/status; mount | grep cgroup";
+      "cat /proc/timer_list | grep -c . ; mkdir /tmp/ro ; grep CapEff /proc/self/status; mount | grep -e cgroup -e ' /proc/sys '";
     const lists = { maskedPaths: ["/proc/timer_list"], readonlyPaths: ["/proc/sys"], readonlyRootfs: true };
     const closed = await run(runtime, script, context(lists));
     expect(closed.output).toMatch(/^0$/m);
     expect(closed.output).toMatch(/Read-only file system/);
     expect(closed.output).toMatch(/on \/sys\/fs\/cgroup\S* type cgroup2? \(ro/);
+    expect(closed.output).toMatch(/on \/proc\/sys type proc \(ro/);
     const sandbox = { ...specInput(rootfs, {}).sandbox, privileged: true };
     const open = await run(runtime, `${script}; ls /dev`, context({ ...lists, privileged: true }), { sandbox });
     expect(open.output).not.toMatch(/^0$/m);
+    expect(open.output).not.toContain("on /proc/sys ");
     expect(open.output).toMatch(/on \/sys\/fs\/cgroup\S* type cgroup2? \(rw/);
     const own = /CapEff:\t(\S+)/.exec(fs.readFileSync("/proc/self/status", "utf8"))![1];
     expect(open.output).toContain(`CapEff:\t${own}`);
@@ -200,6 +202,12 @@ describe.each(runtimes)("buildSpec() under %s", (runtime) => {
     const mounts = fs.readFileSync("/proc/self/mountinfo", "utf8");
     expect(mounts).toContain(` ${path.join(shared, "mnt")} `);
     execFileSync("umount", [path.join(shared, "mnt")]);
+  });
+
+  test("lets a program gain privileges unless it must not", async () => {
+    const script = "grep NoNewPrivs /proc/self/status";
+    expect((await run(runtime, script, context({}))).output).toBe("NoNewPrivs:\t0");
+    expect((await run(runtime, script, context({ noNewPrivs: true }))).output).toBe("NoNewPrivs:\t1");
   });
 
   test("passes devices and their permissions", async () => {

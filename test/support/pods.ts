@@ -1,67 +1,103 @@
-import type { ContainerConfig, Init, LinuxPodSandboxConfig } from "../../api/messages";
-import type { Client } from "../../cri/client/client";
+import path from "node:path";
+import {
+  type ContainerConfig,
+  ContainerState,
+  type ContainerStatus,
+  type Init,
+  type PodSandboxConfig,
+} from "../../api/messages";
+import type { CallOptions, Client } from "../../cri/client/client";
 
-export interface TestPod {
-  id: string;
-  /** Makes and starts a container; its ID. */
-  run(name: string, command: string[], linux?: Init<ContainerConfig>["linux"]): Promise<string>;
-  /** Makes one. */
-  create(name: string, command: string[], linux?: Init<ContainerConfig>["linux"]): Promise<string>;
-}
-
-export interface PodRequest {
-  name: string;
-  uid?: string;
-  labels?: Record<string, string>;
+/** What the calls go to; asked for at each call, since tests make it before they start. */
+interface Context {
+  client: Client;
+  daemon: { directory: string };
+  /** What containers are made of unless they say otherwise. */
   image: string;
-  logDirectory?: string;
-  /** The runtime handler; the daemon's default where absent. */
-  handler?: string;
-  linux?: Init<LinuxPodSandboxConfig>;
 }
 
-/** Makes a pod through the CRI itself, which costs less than crictl where the machine is slow. */
-export async function runPod(client: Client, request: PodRequest): Promise<TestPod> {
-  const { name, uid = name, labels = {}, image, logDirectory = "", handler: runtimeHandler = "", linux = {} } = request;
-  const config = { metadata: { name, namespace: "default", uid, attempt: 0 }, labels, logDirectory, linux };
-  const { podSandboxId: id } = await client.runtime("RunPodSandbox", { config, runtimeHandler });
-  const pod: TestPod = {
-    id,
-    async create(container, command, containerLinux = {}) {
-      const wanted = {
-        metadata: { name: container, attempt: 0 },
-        image: { image },
-        command,
-        logPath: logDirectory && `${container}.log`,
-        linux: containerLinux,
-      };
-      const made = { podSandboxId: id, config: wanted, sandboxConfig: config };
-      return (await client.runtime("CreateContainer", made)).containerId;
-    },
-    async run(container, command, containerLinux) {
-      const containerId = await pod.create(container, command, containerLinux);
-      await client.runtime("StartContainer", { containerId });
-      return containerId;
-    },
+/** Pods and containers over gRPC, each with a name of its own and what a test does not care for filled in. */
+export function podCalls(context: () => Context) {
+  let counter = 0;
+
+  function podConfig(over: Init<PodSandboxConfig> = {}): Init<PodSandboxConfig> {
+    const name = `pod-${++counter}`;
+    return {
+      metadata: { name, namespace: "default", uid: `uid-${name}` },
+      logDirectory: path.join(context().daemon.directory, "logs", name),
+      linux: {},
+      ...over,
+    };
+  }
+
+  async function runPod(over: Init<PodSandboxConfig> = {}, runtimeHandler = ""): Promise<string> {
+    const request = { config: podConfig(over), runtimeHandler };
+    return (await context().client.runtime("RunPodSandbox", request)).podSandboxId;
+  }
+
+  function containerConfig(over: Init<ContainerConfig> = {}): Init<ContainerConfig> {
+    const name = `c-${++counter}`;
+    const { image } = context();
+    const command = ["sleep", "1000"];
+    return { metadata: { name }, image: { image }, command, logPath: `${name}.log`, linux: {}, ...over };
+  }
+
+  async function create(podSandboxId: string, config: Init<ContainerConfig>, options: CallOptions = {}) {
+    return (await context().client.runtime("CreateContainer", { podSandboxId, config }, options)).containerId;
+  }
+
+  const createContainer = (pod: string, over: Init<ContainerConfig> = {}): Promise<string> =>
+    create(pod, containerConfig(over));
+
+  async function runContainer(pod: string, over: Init<ContainerConfig> = {}): Promise<string> {
+    const containerId = await createContainer(pod, over);
+    await context().client.runtime("StartContainer", { containerId });
+    return containerId;
+  }
+
+  const statusOf = async (containerId: string): Promise<ContainerStatus> =>
+    (await context().client.runtime("ContainerStatus", { containerId })).status!;
+
+  const podStatusOf = async (podSandboxId: string) =>
+    (await context().client.runtime("PodSandboxStatus", { podSandboxId })).status!;
+
+  const stop = (containerId: string, timeout: number, options: CallOptions = {}) =>
+    context().client.runtime("StopContainer", { containerId, timeout: BigInt(timeout) }, options);
+
+  /** What a shell in a running container prints. */
+  async function inside(containerId: string, script: string): Promise<string> {
+    const { stdout } = await context().client.runtime("ExecSync", { containerId, cmd: ["sh", "-c", script] });
+    return Buffer.from(stdout).toString().trimEnd();
+  }
+
+  const exited = (id: string) =>
+    eventually(
+      () => statusOf(id),
+      ({ state }) => state === ContainerState.CONTAINER_EXITED,
+    );
+
+  async function processesOf(containerId: string): Promise<{ pid: number; monitorPid: number }> {
+    const { info } = await context().client.runtime("ContainerStatus", { containerId, verbose: true });
+    return JSON.parse(info["info"]!);
+  }
+
+  /** Removes all pods with what is in them. */
+  async function removePods(): Promise<void> {
+    const { items } = await context().client.runtime("ListPodSandbox", {});
+    await Promise.all(items.map(({ id }) => context().client.runtime("RemovePodSandbox", { podSandboxId: id })));
+  }
+
+  return {
+    ...{ podConfig, runPod, containerConfig, create, createContainer, runContainer },
+    ...{ statusOf, podStatusOf, stop, inside, exited, processesOf, removePods },
   };
-  return pod;
 }
 
-/** The output of a shell command in a container. Throws where it fails. */
-export async function shell(client: Client, containerId: string, script: string): Promise<string> {
-  const request = { containerId, cmd: ["sh", "-c", script], timeout: 60n };
-  const { stdout, stderr, exitCode } = await client.runtime("ExecSync", request);
-  if (exitCode !== 0) throw new Error(`${script}: ${exitCode}: ${stderr.toString()}`);
-  return stdout.toString().trim();
-}
-
-/** Waits until a container has ended; its status then. */
-export async function ended(client: Client, containerId: string) {
-  const until = Date.now() + 60_000;
-  for (;;) {
-    const { status } = await client.runtime("ContainerStatus", { containerId });
-    if (status!.finishedAt > 0n) return status!;
-    if (Date.now() > until) throw new Error(`container ${containerId} does not end`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
+/** Looks until what it sees is good, for 8 s at most; gives what it saw last. */
+export async function eventually<T>(look: () => Promise<T> | T, isGood: (value: T) => boolean): Promise<T> {
+  for (let i = 0; ; i++) {
+    const value = await look();
+    if (isGood(value) || i >= 400) return value;
+    await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
