@@ -10,7 +10,8 @@ export const architectures = { amd64: "x64", arm64: "arm64" };
 
 /**
  * Lays a release out in `directory`: a checkout as it is after its build, less what only builds and tests need, so that
- * bin/berth is the same in both. `cache` keeps packages of other platforms.
+ * bin/berth is the same in both. `cache` keeps packages of other platforms. Returns the configuration with every option
+ * as a comment. The directory has to be below the project's: what is bundled runs here with the project's own packages.
  */
 export async function stage(directory, architecture, cache) {
   const npmName = architectures[architecture];
@@ -19,6 +20,7 @@ export async function stage(directory, architecture, cache) {
   for (const one of ["bin/berth", "README.md", "manifests", ...documents()]) take(one);
 
   const berth = (...args) => execFileSync(process.execPath, [path.join(directory, "dist/berth.js"), ...args]);
+  const configuration = berth("config", "default");
   fs.mkdirSync(path.join(directory, "completions"));
   for (const shell of ["bash", "zsh", "fish"]) {
     fs.writeFileSync(path.join(directory, "completions", shell), berth("completion", shell));
@@ -41,6 +43,7 @@ export async function stage(directory, architecture, cache) {
 
   for (const name of packagesOf(bundled)) packages[name] = path.join("node_modules", name);
   fs.writeFileSync(path.join(directory, "THIRD-PARTY-LICENCES.md"), licencesOf(packages));
+  return configuration;
 }
 
 const documents = () =>
