@@ -18,6 +18,13 @@ fi`,
 fi`,
 };
 
+/** Where Debian's shells look for them. */
+const completions = {
+  bash: "usr/share/bash-completion/completions/berth",
+  zsh: "usr/share/zsh/vendor-completions/_berth",
+  fish: "usr/share/fish/vendor_completions.d/berth.fish",
+};
+
 /**
  * Makes a Debian package of a staged release: the tree in /usr/lib/berth, /usr/bin/berth, the unit, and a configuration
  * in which every option is a comment. `release` has directory, version, architecture, configuration, time and output.
@@ -44,7 +51,12 @@ export function makeDebianPackage(release) {
     .replace("/opt/berth/docs", "/usr/share/doc/berth");
   if (unit.includes("/opt/")) throw new Error("the unit names /opt though the package is in /usr");
   fs.writeFileSync(at("usr/lib/systemd/system/berth.service"), unit);
-  fs.rmSync(at("usr/lib/berth/manifests/systemd"), { recursive: true });
+  fs.rmSync(at("usr/lib/berth/manifests/systemd/berth.service"));
+  for (const [shell, file] of Object.entries(completions)) {
+    fs.mkdirSync(path.dirname(at(file)), { recursive: true });
+    fs.renameSync(at("usr/lib/berth/completions", shell), at(file));
+  }
+  fs.rmdirSync(at("usr/lib/berth/completions"));
   fs.writeFileSync(at("etc/berth/config.toml"), release.configuration);
 
   fs.writeFileSync(at("DEBIAN/conffiles"), "/etc/berth/config.toml\n");
@@ -69,6 +81,7 @@ Architecture: ${architecture}
 Maintainer: Berth <berth@localhost>
 Installed-Size: ${sizeKib}
 Depends: conmon, crun | runc, containernetworking-plugins, iptables, util-linux, libc6 (>= 2.28), libstdc++6
+Recommends: apparmor
 Section: admin
 Priority: optional
 Description: container runtime for Kubernetes nodes

@@ -45,19 +45,17 @@ function writeChecksum(file) {
   console.log(`${hash}  ${path.relative(process.cwd(), file)}  ${(fs.statSync(file).size / 2 ** 20).toFixed(1)} MiB`);
 }
 
-fs.mkdirSync(out, { recursive: true });
-const work = fs.mkdtempSync(path.join(out, "work-"));
+for (const each of [out, "build"]) fs.mkdirSync(each, { recursive: true });
+const work = fs.mkdtempSync(path.resolve("build/release-work-"));
 try {
   for (const architecture of wanted) {
     const directory = path.join(work, architecture, `berth-${version}`);
-    await stage(directory, architecture, "build/release-packages");
+    const configuration = await stage(directory, architecture, "build/release-packages");
     normalise(directory, time);
     const tarball = path.join(out, `berth-${version}-linux-${architecture}.tar.gz`);
     await makeTarball(directory, tarball);
     writeChecksum(tarball);
 
-    const berth = [path.join(directory, "dist/berth.js"), "config", "default"];
-    const configuration = execFileSync(process.execPath, berth, { encoding: "utf8" });
     const output = path.join(out, `berth_${version}_${architecture}.deb`);
     makeDebianPackage({ directory, version, architecture, configuration, time, output });
     writeChecksum(output);

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 import { bundle } from "../bundle.mjs";
@@ -9,13 +10,21 @@ export const architectures = { amd64: "x64", arm64: "arm64" };
 
 /**
  * Lays a release out in `directory`: a checkout as it is after its build, less what only builds and tests need, so that
- * bin/berth is the same in both. `cache` keeps packages of other platforms.
+ * bin/berth is the same in both. `cache` keeps packages of other platforms. Returns the configuration with every option
+ * as a comment. The directory has to be below the project's: what is bundled runs here with the project's own packages.
  */
 export async function stage(directory, architecture, cache) {
   const npmName = architectures[architecture];
   const bundled = await bundle(path.join(directory, "dist"), { sourcemap: false });
   const take = (from, to = from) => copy(from, path.join(directory, to));
   for (const one of ["bin/berth", "README.md", "manifests", ...documents()]) take(one);
+
+  const berth = (...args) => execFileSync(process.execPath, [path.join(directory, "dist/berth.js"), ...args]);
+  const configuration = berth("config", "default");
+  fs.mkdirSync(path.join(directory, "completions"));
+  for (const shell of ["bash", "zsh", "fish"]) {
+    fs.writeFileSync(path.join(directory, "completions", shell), berth("completion", shell));
+  }
 
   const node = `node-linux-${npmName}`;
   const native = `@koromix/koffi-linux-${npmName}`;
@@ -34,6 +43,7 @@ export async function stage(directory, architecture, cache) {
 
   for (const name of packagesOf(bundled)) packages[name] = path.join("node_modules", name);
   fs.writeFileSync(path.join(directory, "THIRD-PARTY-LICENCES.md"), licencesOf(packages));
+  return configuration;
 }
 
 const documents = () =>

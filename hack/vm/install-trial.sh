@@ -118,6 +118,11 @@ main_pid() { systemctl show --value --property MainPID berth; }
 same_pod() {
   [ "$(crictl pods --quiet --name web --state Ready)" = "$pod" ] && [ "$(pid_of)" = "$pid" ] && running
 }
+before=$(main_pid)
+sed -i '/^\[log\]/a level = "debug"' /etc/berth/config.toml
+systemctl reload berth
+wait_for 30 "systemctl reload berth: the log tells what was taken over" sh -c "journalctl --unit berth | grep -q 'log.level'"
+[ "$(main_pid)" = "$before" ] || wrong "a reload has ended the daemon"
 systemctl restart berth
 wait_for 60 "systemctl restart berth: the same pod runs, process $pid" same_pod
 systemctl kill --signal KILL --kill-whom main berth
@@ -153,6 +158,8 @@ dpkg --install berth_*.deb >/dev/null
 systemctl enable --now berth 2>/dev/null || wrong "the package's unit does not start"
 crictl --runtime-endpoint unix:///run/berth/berth.sock version >/dev/null || wrong "the package's daemon does not answer"
 ok "the Debian package's unit serves the CRI"
+berth node install --dry-run | grep -q '^+++ /etc/systemd/system/kubelet.service.d/20-berth.conf' ||
+  wrong "the package's berth node install"
 dpkg --purge berth >/dev/null 2>&1
 [ "$(systemctl is-active berth)" != active ] && [ ! -e /usr/lib/berth ] && [ ! -e /etc/berth ] || wrong "the package is not gone"
 ok "the Debian package is gone"
