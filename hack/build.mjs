@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 // Bundles the daemon with its command line, the worker that unpacks layers, and the page of `berth ui` into dist/. koffi
 // stays outside: it finds its compiled part beside itself.
-import fs from "node:fs";
 import { build } from "esbuild";
+import { bundlePage } from "./bundle-page.mjs";
 
 await build({
   entryPoints: { berth: "cri/cli/berth.ts", "unpack-worker": "images/unpack/worker.ts" },
@@ -18,12 +18,4 @@ await build({
   logLevel: "warning",
 });
 
-await build({
-  entryPoints: { page: "cri/page/browser/page.ts" },
-  outdir: "dist/page",
-  bundle: true,
-  target: "es2022",
-  minify: true,
-  logLevel: "warning",
-});
-for (const name of ["index.html", "page.css"]) fs.copyFileSync(`cri/page/browser/${name}`, `dist/page/${name}`);
+await bundlePage("dist");
