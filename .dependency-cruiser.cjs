@@ -37,7 +37,7 @@ module.exports = {
     home("@grpc/grpc-js", "^cri/(server|client)/|[.]test[.]ts$"),
     home("protobufjs", "^api/"),
     home("toml-eslint-parser", "^api/"),
-    home("yaml", "^oci/cdi/"),
+    home("yaml", "^(oci/cdi|cri/node)/"),
     home("ws", "^cri/streaming/"),
     home("@opentelemetry", "^cri/tracing/"),
     home("prom-client", "^cri/exposition/.*metrics[.]ts$|[.]test[.]ts$"),

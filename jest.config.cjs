@@ -1,4 +1,5 @@
-// Two projects: `unit` stands beside its source and needs no root; `integration` uses the real parts.
+// `unit` stands beside its source and needs no root; `integration` uses the real parts; `e2e` a whole cluster, which
+// hack/e2e.sh starts.
 const shared = {
   testEnvironment: "<rootDir>/test/environment.cjs",
   transform: {
@@ -27,5 +28,12 @@ module.exports = {
   projects: [
     { ...shared, displayName: "unit", testMatch: ["<rootDir>/{api,sys,cni,images,oci,cri,docs}/**/*.test.ts"] },
     { ...shared, displayName: "integration", testMatch: ["<rootDir>/test/integration/**/*.test.ts"] },
+    {
+      ...shared,
+      displayName: "e2e",
+      testEnvironment: "<rootDir>/test/e2e/environment.cjs",
+      testMatch: ["<rootDir>/test/e2e/*.test.ts"],
+      setupFilesAfterEnv: ["<rootDir>/test/e2e/setup.ts"],
+    },
   ],
 };

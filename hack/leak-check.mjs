@@ -6,7 +6,8 @@ import fs from "node:fs";
 import { cgroups, iptablesRules, links, mounts, namespaces, processes } from "./support/machine.cjs";
 
 /** The programs of a container runtime. Other new processes are somebody else's. */
-const COMMANDS = /^(berth|berthd|conmon|crun|runc|critest|crictl|docker-registry|busybox|pause|nnp|nginx)/;
+const COMMANDS =
+  /^(berth|berthd|conmon|crun|runc|critest|crictl|docker-registry|busybox|pause|nnp|nginx|kube|etcd|containerd)/;
 /** Where such programs leave files outside what they are given. */
 const PLACES = [
   "/run",

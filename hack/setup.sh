@@ -4,9 +4,10 @@
 #   test         to run all tests, conformance included
 #   conformance  to run critest
 #   vm           to run critest in a virtual machine
+#   cluster      to run a Kubernetes cluster on it
 # Wants Node.js 20 or later with npm, and apt with Debian's packages within reach. Does nothing, in silence, where all
 # is there.
-# usage: hack/setup.sh [run|test|conformance|vm]
+# usage: hack/setup.sh [run|test|conformance|vm|cluster]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 purpose=${1:-run}
@@ -45,8 +46,11 @@ test | conformance | vm)
   [ "$purpose" != test ] || packages+=(attr chromium skopeo umoci)
   [ "$purpose" != vm ] || packages+=(debian-archive-keyring e2fsprogs mmdebstrap qemu-system-x86)
   ;;
+cluster)
+  packages+=(dbus docker-registry etcd-server gcc libc6-dev libseccomp-dev openssl pkg-config python3-dbus python3-gi)
+  ;;
 *)
-  say "no such purpose: $purpose; there are run, test, conformance and vm"
+  say "no such purpose: $purpose; there are run, test, conformance, vm and cluster"
   exit 2
   ;;
 esac
@@ -121,5 +125,10 @@ case $purpose in
 test | conformance)
   mount_hugetlb
   hack/build-runc.sh
+  ;;
+cluster)
+  mount_hugetlb
+  hack/build-runc.sh
+  hack/build-kubernetes.sh
   ;;
 esac

@@ -91,3 +91,12 @@ test.each(["{", "[]x", '{"auths": 5}', '{"auths": {"h": {"auth": "c2VjcmV0"}}}',
     expect(error.message).not.toContain("c2VjcmV0");
   },
 );
+
+test.each(["a\u001b[2J", "a b", "a\nx-other: y", "é"])(
+  "loadCredentials() refuses the token %j, which no header can carry, and does not quote it",
+  async (registryToken) => {
+    const error = await loadCredentials({ auth: { registryToken }, registries: {}, authFiles: [] }).catch((e) => e);
+    expect(error).toMatchObject({ code: "InvalidArgument" });
+    expect(error.message).not.toContain(registryToken);
+  },
+);

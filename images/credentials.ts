@@ -58,7 +58,13 @@ export async function loadCredentials(sources: CredentialSources): Promise<Crede
 
 /** Undefined where nothing is in it. Throws InvalidArgument, which does not quote it. */
 function fromAuthConfig(auth: AuthConfig): Credentials | undefined {
-  if (auth.registryToken) return { registryToken: auth.registryToken };
+  if (auth.registryToken) {
+    // it goes into a header as it is
+    if (/[^\x21-\x7e]/.test(auth.registryToken)) {
+      throw new BerthError("InvalidArgument", 'the "registry_token" of the pull\'s credentials is no token');
+    }
+    return { registryToken: auth.registryToken };
+  }
   if (auth.identityToken) return compact({ username: auth.username, identityToken: auth.identityToken });
   if (auth.username) return { username: auth.username, password: auth.password ?? "" };
   if (!auth.auth) return undefined;

@@ -99,8 +99,9 @@ export class HostMounts implements Mounts {
           check(fsconfig(fd, FSCONFIG_SET_FD, "lowerdir+", null, tree), "fsconfig", "lowerdir+ by descriptor");
       });
     } catch (error) {
-      // layers by descriptor came with Linux 6.13; before, an overlay takes them only from where they are attached
-      if (errnoOf(error) !== "EINVAL") throw error;
+      // layers by descriptor came with Linux 6.13; before, an overlay takes them only from where they are attached, and
+      // the kernel knows no parameter by the descriptor of a path
+      if (errnoOf(error) !== "EINVAL" && errnoOf(error) !== "EBADF") throw error;
       this.overlayOfAttached(overlay, trees);
     }
   }

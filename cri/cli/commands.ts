@@ -39,5 +39,9 @@ export const commands: Commands = {
     load: async () => (await import("./completion")).completionOf(commands),
   },
   config: { summary: "print the configuration: default or dump", load: async () => (await import("./config")).config },
+  node: {
+    summary: "make Berth the runtime of this node's kubelet: install, verify or uninstall",
+    load: async () => (await import("./node")).node,
+  },
   version: { summary: "print versions", load: async () => (await import("./version")).version },
 };

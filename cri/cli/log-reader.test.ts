@@ -5,15 +5,11 @@ import { parseLogLine, readLog } from "./log-reader";
 
 test("parseLogLine() reads the CRI's format", () => {
   expect(parseLogLine("2026-01-01T00:00:00.000000001Z stdout F hello world")).toEqual({
-    stream: "stdout",
     time: "2026-01-01T00:00:00.000000001Z",
+    stream: "stdout",
     text: "hello world\n",
   });
-  expect(parseLogLine("2026-01-01T00:00:00Z stderr P par")).toEqual({
-    stream: "stderr",
-    time: "2026-01-01T00:00:00Z",
-    text: "par",
-  });
+  expect(parseLogLine("2026-01-01T00:00:00Z stderr P par")).toMatchObject({ stream: "stderr", text: "par" });
   expect(parseLogLine("rubbish")).toBeUndefined();
 });
 

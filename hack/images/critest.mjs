@@ -67,6 +67,13 @@ export const digestImage = () =>
     architecture: "amd64",
   });
 
+/** What a sandbox of other runtimes runs. */
+export function pauseSource(tag) {
+  const layer = makeLayer([{ path: "pause", mode: 0o755, body: compile("pause") }]);
+  const config = { Env: [PATH], Entrypoint: ["/pause"], User: "65535:65535", Labels: { tag } };
+  return { layers: [layer], config, flavour: "docker" };
+}
+
 /** What critest pulls, as { repository, tags, image }; the registry's host does not matter. */
 export function critestImages(busybox) {
   const base = makeLayer(busyboxEntries(busybox));
@@ -79,11 +86,7 @@ export function critestImages(busybox) {
   add(`${E2E}/busybox`, ["1.29-2"], { layers: [base], config: SHELL }, { index: true });
   add("library/busybox", ["latest", "1.36"], { layers: [base], config: SHELL, flavour: "docker" }, { index: true });
 
-  const pause = makeLayer([{ path: "pause", mode: 0o755, body: compile("pause") }]);
-  for (const tag of ["3.9", "3.10", "3.10.1", "3.10.2"]) {
-    const config = { Env: [PATH], Entrypoint: ["/pause"], User: "65535:65535", Labels: { tag } };
-    add("pause", [tag], { layers: [pause], config, flavour: "docker" }, { index: true });
-  }
+  for (const tag of ["3.9", "3.10", "3.10.1", "3.10.2"]) add("pause", [tag], pauseSource(tag), { index: true });
 
   const setuid = makeLayer([{ path: "nnp", mode: 0o4755, body: compile("print-effective-uid") }]);
   add(`${E2E}/nonewprivs`, ["1.3"], { layers: [base, setuid], config: { Env: [PATH], Entrypoint: ["/nnp"] } });

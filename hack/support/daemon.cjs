@@ -104,9 +104,10 @@ const environment = () => ({
 
 async function start(daemon, timeoutMs = 20_000) {
   const log = fs.openSync(daemon.log, "a");
-  const child = spawn(path.join(PROJECT, "bin/berth"), ["serve", "--config", daemon.configFile], {
+  const { program = path.join(PROJECT, "bin/berth"), env = environment() } = daemon;
+  const child = spawn(program, ["serve", "--config", daemon.configFile], {
     stdio: ["ignore", log, log],
-    env: environment(),
+    env,
     detached: true, // so that a Ctrl-C ends us first, and we it
   });
   fs.closeSync(log);
@@ -137,4 +138,4 @@ async function remove(daemon) {
   await takeAway(daemon);
 }
 
-module.exports = { layOut, environment, start, stop, remove };
+module.exports = { tomlDocument, layOut, environment, start, stop, remove };

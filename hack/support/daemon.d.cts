@@ -22,6 +22,9 @@ export interface Daemon {
   /** Its standard output and error. */
   log: string;
   child: ChildProcess | undefined;
+  /** What is started instead of the project's own bin/berth, and in which environment. */
+  program?: string;
+  env?: NodeJS.ProcessEnv;
 }
 export interface DaemonSource {
   /** A registry, as a URL, that stands for every other. */
@@ -29,6 +32,8 @@ export interface DaemonSource {
   /** More of the configuration, by its sections. */
   options?: Record<string, unknown>;
 }
+/** TOML of strings, numbers, booleans, lists of them, and tables. */
+export function tomlDocument(values: Record<string, unknown>): string;
 /** Writes a configuration of its own into a directory. Nothing runs yet. */
 export function layOut(directory: string, source?: DaemonSource): Daemon;
 /** Starts `berth serve`, and waits until its socket answers. */

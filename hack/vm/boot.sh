@@ -29,7 +29,7 @@ for each in "share=$share" "$@"; do
 done
 
 rm -f "$share/rc" "$share/out.log"
-timeout "$seconds" qemu-system-x86_64 "${machine[@]}" "${disk[@]}" "${kernel[@]}" "${shares[@]}" \
+timeout --foreground "$seconds" qemu-system-x86_64 "${machine[@]}" "${disk[@]}" "${kernel[@]}" "${shares[@]}" \
   </dev/null >"$share/console.log" 2>&1 || true
 if [ ! -s "$share/rc" ]; then
   echo "hack/vm/boot.sh: run.sh did not come to its end within $seconds s; $share/console.log may tell why" >&2

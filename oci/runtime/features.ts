@@ -19,12 +19,13 @@ export interface RuntimeFeatures {
 
 /**
  * Asks the runtime (runtime spec, features.md); releases of crun before 1.9 cannot say, and are known by their version.
+ * `root` is for its state: crun makes its directory even for this, and would make /run/crun.
  */
-export async function readFeatures(file: string): Promise<RuntimeFeatures> {
+export async function readFeatures(file: string, root: string): Promise<RuntimeFeatures> {
   const env = runtimeEnvironment();
   const [features, version] = await Promise.all([
-    runProcess({ file, args: ["features"], env, timeoutMs: 10_000 }),
-    runProcess({ file, args: ["--version"], env, timeoutMs: 10_000 }),
+    runProcess({ file, args: [`--root=${root}`, "features"], env, timeoutMs: 10_000 }),
+    runProcess({ file, args: [`--root=${root}`, "--version"], env, timeoutMs: 10_000 }),
   ]);
   const [, name = "", number = ""] = /^(crun|runc)\s+(?:version\s+)?(\S+)/m.exec(version.stdout) ?? [];
   const handsOverTerminal = name === "crun";

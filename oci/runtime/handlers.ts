@@ -43,7 +43,7 @@ export class RuntimeHandlers {
       if (!file) return false;
       const root = path.join(options.stateDirectory, name);
       fs.mkdirSync(root, { recursive: true, mode: 0o700 });
-      const features = await readFeatures(file);
+      const features = await readFeatures(file, root);
       byName.set(name, new OciRuntime({ ...options, name, path: file, features, root, conmon }));
       return true;
     };

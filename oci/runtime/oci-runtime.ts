@@ -84,7 +84,11 @@ export class OciRuntime {
     return createUnderMonitor({
       ...request,
       conmon: options.conmon,
-      runtime: { path: options.path, args: [`--root=${options.root}`] },
+      // its warnings would else be the first lines of the container's log
+      runtime: {
+        path: options.path,
+        args: [`--root=${options.root}`, `--log=${path.join(request.bundle, "runtime.log")}`],
+      },
       exitDirectory: options.exitDirectory,
       systemdCgroup: options.systemdCgroup,
       logSizeMaxBytes: options.logSizeMaxBytes,

@@ -27,6 +27,8 @@ const slices = [
 ];
 const parent = `/${slices.join("/")}`;
 const mount = "/sys/fs/cgroup";
+/** TMPFS_MAGIC of statfs(2). */
+const tmpfs = 0x01021994;
 
 const read = (cgroup: string, file: string) => fs.readFileSync(path.join(mount, cgroup, file), "utf8").trim();
 const scopeOf = (id: string, slice = parent) => `${slice}/cri-berth-${id}.scope`;
@@ -162,7 +164,9 @@ const units = () =>
     expect(Number(value("container_processes"))).toBe(2);
     expect(Number(value("container_threads_max"))).toBe(77);
     expect(metrics.find(({ name }) => name === "container_memory_rss")!.labelValues).toContain(scopeOf(id));
-    expect(Number(value("container_fs_writes_bytes_total"))).toBeGreaterThanOrEqual(8 * MiB);
+    if (fs.statfsSync(node.daemon.root).type !== tmpfs) {
+      expect(Number(value("container_fs_writes_bytes_total"))).toBeGreaterThanOrEqual(8 * MiB);
+    } else console.warn("the daemon's root is in memory, so block I/O is not looked at: set TMPDIR");
     await client.runtime("RemoveContainer", { containerId: id });
   }, 120_000);
 

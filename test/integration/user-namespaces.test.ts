@@ -155,6 +155,12 @@ describe("a pod with a user namespace", () => {
     });
   });
 
+  test("has a log with what the container said, and nothing that the runtime said", async () => {
+    const talker = await runContainer(pod, { more: { command: ["sh", "-c", "echo hello; exec sleep 1000"] } });
+    expect(await crictl.run("logs", talker)).toBe("hello");
+    await crictl.run("rm", "-f", talker);
+  });
+
   test("has the image's files with the owners that the image gives them", async () => {
     expect(await sh(container, "stat -c '%u %g' / /bin/busybox /image/data /image/data/file")).toBe(
       "0 0\n0 0\n1000 1001\n1000 1001",

@@ -46,8 +46,8 @@ export async function startSystemdDaemon(source: DaemonSource): Promise<SystemdD
     systemctl("daemon-reload");
     await daemon.remove();
   };
+  fs.writeFileSync(file, text.replace(/^ExecStart=.*$/m, command));
   try {
-    fs.writeFileSync(file, text.replace(/^ExecStart=.*$/m, command));
     systemctl("daemon-reload");
     systemctl("start", unit);
     await ready();

@@ -12,6 +12,7 @@ export interface TestPod {
 export interface PodRequest {
   name: string;
   uid?: string;
+  labels?: Record<string, string>;
   image: string;
   logDirectory?: string;
   /** The runtime handler; the daemon's default where absent. */
@@ -21,8 +22,8 @@ export interface PodRequest {
 
 /** Makes a pod through the CRI itself, which costs less than crictl where the machine is slow. */
 export async function runPod(client: Client, request: PodRequest): Promise<TestPod> {
-  const { name, uid = name, image, logDirectory = "", handler: runtimeHandler = "", linux = {} } = request;
-  const config = { metadata: { name, namespace: "default", uid, attempt: 0 }, logDirectory, linux };
+  const { name, uid = name, labels = {}, image, logDirectory = "", handler: runtimeHandler = "", linux = {} } = request;
+  const config = { metadata: { name, namespace: "default", uid, attempt: 0 }, labels, logDirectory, linux };
   const { podSandboxId: id } = await client.runtime("RunPodSandbox", { config, runtimeHandler });
   const pod: TestPod = {
     id,

@@ -24,7 +24,7 @@ const further: Record<string, status[]> = {
   Pull: [status.PERMISSION_DENIED, status.FAILED_PRECONDITION],
 };
 
-const notBuilt = ["CheckpointContainer", "CheckpointPod", "RestorePod", "UpdatePodSandboxResources", "CreateContainer"];
+const notBuilt = ["CheckpointContainer", "CheckpointPod", "RestorePod"];
 
 /** The CRI's own errors travel as UNKNOWN, their name first. */
 const named: Record<string, RegExp> = {
