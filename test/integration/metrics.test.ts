@@ -176,7 +176,7 @@ function labelsOf(expression: string): Set<string | undefined> {
 }
 
 test("every metric that the documents name is exported", () => {
-  // not the names of Debian packages, in which a number comes next
+  // berth_0.1.0_amd64.deb is a file
   const names = /\b(?:berth|grpc_server|nodejs|process)_[a-z][a-z0-9_]*\b/g;
   const files = [
     "README.md",
