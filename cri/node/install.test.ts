@@ -32,6 +32,8 @@ describe("installNode()", () => {
       `end pods of ${containerdEndpoint}`,
       `write ${flags}`,
       "systemctl restart kubelet",
+      "kubectl annotate",
+      "kubectl apply",
       "kubectl uncordon node-1",
     ].map((what) => node.steps.findIndex((step) => step.startsWith(what)));
     expect(order).toEqual([...order].sort((a, b) => a - b));
@@ -70,6 +72,15 @@ describe("installNode()", () => {
       expect({ failAt, ...node.picture() }).toEqual({ failAt, ...before });
     }
   });
+});
+
+test("a Berth that ran before an installation failed runs after it", async () => {
+  const node = new FakeNode();
+  for (const set of [node.active, node.enabled]) set.add("berth.service");
+  const before = node.picture();
+  node.failAt = 6;
+  await expect(installNode(node.parts(), node.options)).rejects.toThrow("all is as it was");
+  expect(node.picture()).toEqual(before);
 });
 
 describe("uninstallNode()", () => {
@@ -116,6 +127,16 @@ describe("uninstallNode()", () => {
     node.elsewhere = "berth://0.1.0";
     await uninstallNode(node.parts(), node.options);
     expect(node.runtimeClasses).toEqual(["gvisor", "crun", "runc"]);
+  });
+
+  test("refuses where the kubelet has used Berth from the first", async () => {
+    const node = new FakeNode();
+    node.files[flags] = node.files[flags]!.replace(containerdEndpoint, berthEndpoint);
+    node.containerRuntimeVersion = "berth://0.1.0";
+    await installNode(node.parts(), node.options);
+    const before = node.picture();
+    await expect(uninstallNode(node.parts(), node.options)).rejects.toThrow("did not make it so");
+    expect(node.picture()).toEqual(before);
   });
 
   test("refuses where it does not know what was there", async () => {

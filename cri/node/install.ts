@@ -2,7 +2,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { BerthError, during } from "../../api/errors";
 import { UndoStack } from "../../sys/undo";
-import type { Host } from "./host";
+import { type Host, serviceState } from "./host";
 import { currentEndpoint, type FileChange, switchEndpoint } from "./kubelet-files";
 import {
   cordon,
@@ -72,13 +72,13 @@ async function install(parts: NodeParts, options: NodeOptions, undo: UndoStack):
   const { own, kubelet } = planInstall(host, options);
   const before = currentEndpoint({ read: host.read, config: options.kubeletConfig });
   const ran = await kubeletRuns(host);
+  const served = (await serviceState(host, "is-active", "berth.service")) === "active";
   // a second time, what was there before is known from the first
-  const known = journal.read();
-  if (kubelet.length > 0 && before !== options.endpoint) await journal.note({ endpoint: before, kubeletRan: ran });
-  if (known === undefined) undo.push("forget what was there", () => journal.forget(journal.read()!));
+  if (journal.read() === undefined) undo.push("forget what was there", () => journal.forget());
+  if (before !== options.endpoint) await journal.note({ endpoint: before, kubeletRan: ran });
 
   undo.push("stop Berth", async () => {
-    if (known === undefined) await host.run("systemctl", ["disable", "--now", "berth.service"]);
+    if (!served) await host.run("systemctl", ["disable", "--now", "berth.service"]);
   });
   await changeFiles(parts, own, undo);
   await host.run("systemctl", ["daemon-reload"]);
@@ -90,6 +90,7 @@ async function install(parts: NodeParts, options: NodeOptions, undo: UndoStack):
   if (switched) await switchKubelet(parts, options, { changes: kubelet, before, ran }, undo);
   else say("the kubelet uses Berth already");
   if (cluster) await introduce(parts, options, undo);
+  await uncordon(parts);
   undo.clear();
 }
 
@@ -115,7 +116,6 @@ async function switchKubelet(parts: NodeParts, options: NodeOptions, from: Switc
   await changeFiles(parts, from.changes, undo);
   undo.push("stop the kubelet", async () => void (await host.run("systemctl", ["stop", "kubelet"])));
   await startKubelet(parts, options.timeoutMs, isBerth);
-  await uncordon(parts);
 }
 
 async function changeFiles({ host, journal, say }: NodeParts, changes: FileChange[], undo: UndoStack): Promise<void> {

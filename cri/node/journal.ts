@@ -3,10 +3,10 @@ import type { FileChange } from "./kubelet-files";
 
 /** What the way back needs. Written before what it tells of is done. */
 export interface Before {
-  /** The runtime before Berth. */
-  endpoint: string;
+  /** The kubelet's runtime before Berth; absent where it has used Berth from the first. */
+  endpoint?: string;
   /** Whether the kubelet ran. */
-  kubeletRan: boolean;
+  kubeletRan?: boolean;
   /** Each changed file's text before; null where it was not there. */
   files: { [file: string]: string | null };
   /** kubeadm's annotation of the node before; null where there was none, absent where it was not touched. */
@@ -66,8 +66,8 @@ export class Journal {
   }
 
   /** Nothing of an installation is left to be undone. */
-  forget(before: Before): void {
-    for (const file of Object.keys(before.files)) this.host.remove(`${directory}${file}`);
+  forget(): void {
+    for (const file of Object.keys(this.read()?.files ?? {})) this.host.remove(`${directory}${file}`);
     this.host.remove(recordFile);
   }
 }

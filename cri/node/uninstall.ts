@@ -37,7 +37,7 @@ function filesBefore(host: Host, options: NodeOptions, before: Before): Before["
 export async function uninstallNode(parts: NodeParts, options: NodeOptions): Promise<void> {
   const { host, journal, cluster, say } = parts;
   const before = journal.read();
-  if (before === undefined) {
+  if (before?.endpoint === undefined) {
     const kubelet = { read: host.read, config: options.kubeletConfig };
     if (currentEndpoint(kubelet) === options.endpoint) {
       throw new BerthError(
@@ -65,7 +65,7 @@ export async function uninstallNode(parts: NodeParts, options: NodeOptions): Pro
   else say("the kubelet is stopped, as it was before");
   if (cluster) await takeLeave(parts, before);
   await uncordon(parts);
-  journal.forget(before);
+  journal.forget();
 }
 
 /** Takes back what the cluster was told, RuntimeClasses only from the last node of Berth's. */
