@@ -22,6 +22,17 @@ module.exports = {
     arrow("images", ["cni", "oci", "cri", "hack", "test"]),
     arrow("oci", ["cni", "images", "cri", "hack", "test"]),
     arrow("cri", ["hack", "test"]),
+    {
+      name: "loaded-when-asked-for",
+      severity: "error",
+      comment: "metrics and traces cost memory, and most of it is spent by importing them",
+      from: { path: "^cri/", pathNot: "^cri/(tracing|exposition)/|[.]test[.]ts$" },
+      to: {
+        path: "^cri/(tracing/|exposition/.*metrics[.]ts$)",
+        dynamic: false,
+        dependencyTypesNot: ["type-only", "pre-compilation-only"],
+      },
+    },
     home("koffi", "^sys/"),
     home("@grpc/grpc-js", "^cri/(server|client)/|[.]test[.]ts$"),
     home("protobufjs", "^api/"),

@@ -25,6 +25,8 @@ const shared = {
   modulePathIgnorePatterns: ["<rootDir>/dist/", "<rootDir>/build/"],
 };
 module.exports = {
+  // finds what hangs; how quick a machine is, is not tested
+  testTimeout: 90_000,
   projects: [
     { ...shared, displayName: "unit", testMatch: ["<rootDir>/{api,sys,cni,images,oci,cri,docs}/**/*.test.ts"] },
     { ...shared, displayName: "integration", testMatch: ["<rootDir>/test/integration/**/*.test.ts"] },

@@ -183,6 +183,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
     socket: config.socket,
     handler: runtimes.defaultName,
     cgroups: `${cgroups.version}/${cgroupDriver}`,
+    metrics: config.metrics.address || undefined,
   });
 
   return {

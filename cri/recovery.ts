@@ -89,7 +89,7 @@ async function discardSandbox(services: Services, id: SandboxId, madeCgroups: st
   for (const name of runtimes.names()) await runtimes.get(name).delete(id);
   const netns = path.join(directory, "ns", "net");
   await networks.tearDown({ sandboxId: id, netnsPath: namespaces.isPinned(netns) ? netns : "" });
-  mounts.unmount(podFiles(directory).shm);
+  for (const point of [podFiles(directory).shm, podFiles(directory).holderRoot]) mounts.unmount(point);
   for (const type of namespaceTypes) namespaces.unpin(path.join(directory, "ns", type));
   await releaseCgroups(services, { id, madeCgroups });
   fs.rmSync(directory, { recursive: true, force: true });

@@ -123,8 +123,8 @@ async function metrics({ createMetrics }) {
     "how often plugins were called and images pulled.",
     "",
     "Of the process there are prom-client's own, among them `process_resident_memory_bytes`,",
-    "`process_cpu_seconds_total`, `process_open_fds`, `nodejs_gc_duration_seconds` and `nodejs_eventloop_lag_p99_seconds`:",
-    "how late the daemon comes to what it has to do.",
+    "`process_cpu_seconds_total`, `process_open_fds` and `nodejs_gc_duration_seconds`. In the place of its event-loop lag,",
+    "for which an idle daemon would wake 100 times a second, stands `berth_event_loop_delay_seconds`.",
     "",
   );
   return lines.join("\n");

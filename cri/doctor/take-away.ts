@@ -46,7 +46,7 @@ const ways: Partial<Record<LeakKind, (leak: Leak) => void | Promise<void>>> = {
     if (!file) throw new Error(`there is no ${path.basename(root)}`);
     const args = [`--root=${root}`, "delete", "--force", id];
     const { code, stderr } = await runProcess({ file, args, env: { PATH: process.env["PATH"] ?? "" }, timeoutMs });
-    if (code !== 0) throw new Error(stderr.trim() || `exit code ${code}`);
+    if (code !== 0 && fs.existsSync(what)) throw new Error(stderr.trim() || `exit code ${code}`);
   },
   mount: unmount,
   namespace: unmount,

@@ -33,6 +33,7 @@ test("one that reads too slowly is told that it lost its place; others are unhur
     hub.publish(i);
     await new Promise(setImmediate);
   }
+  expect(hub.counts()).toEqual({ subscribers: 2, queued: 0, dropped: 10 });
   await expect(readAll(slow)).rejects.toMatchObject({ code: "ResourceExhausted" });
   hub.close();
   await reading;

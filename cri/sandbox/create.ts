@@ -28,6 +28,9 @@ import { currentState } from "./status";
 /** As containerd has it; a pod's /dev/shm is otherwise the kernel's half of all memory. */
 const shmBytes = 64 << 20;
 
+/** The holder's root has one small program, and the runtime's device nodes and mount points. */
+const holderBytes = 256 << 10;
+
 /**
  * Makes a sandbox, or joins who makes it already: a request that is retried gets the first one's result, as long as
  * that sandbox is READY.
@@ -157,6 +160,12 @@ interface HeldSandbox {
 
 async function hold(services: Services, held: HeldSandbox, undo: UndoStack): Promise<void> {
   const { id, runtime, parent, record, directory, user } = held;
+  const rootfs = podFiles(directory).holderRoot;
+  fs.mkdirSync(rootfs, { recursive: true });
+  undo.push("the holder's root", () => services.mounts.unmount(rootfs));
+  // the state may lie where no program may run, as /run on Debian, and in a user namespace that can't be lifted
+  const flags = MS_NOSUID | MS_NODEV;
+  services.mounts.tmpfs(rootfs, { sizeBytes: holderBytes, mode: 0o755, owner: outerRoot(user), flags });
   undo.push("the process that holds the PID namespace", () => runtime.delete(id));
   const { pid } = await runHolder(runtime, {
     id,

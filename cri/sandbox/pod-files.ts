@@ -8,6 +8,8 @@ export interface PodFiles {
   hosts: string;
   resolvConf: string;
   shm: string;
+  /** The root filesystem of the process that holds a shared PID namespace. */
+  holderRoot: string;
 }
 
 /** Where a sandbox's files lie; all its containers share them. */
@@ -16,6 +18,7 @@ export const podFiles = (directory: string): PodFiles => ({
   hosts: path.join(directory, "hosts"),
   resolvConf: path.join(directory, "resolv.conf"),
   shm: path.join(directory, "shm"),
+  holderRoot: path.join(directory, "holder", "rootfs"),
 });
 
 export interface PodFilesContent {

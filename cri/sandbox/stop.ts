@@ -34,7 +34,7 @@ async function takeDown(services: Services, sandbox: Sandbox): Promise<void> {
   if (record.holder || record.namespaces.pid) await runtimes.get(record.handler).delete(id);
   const netns = record.namespaces.net;
   await networks.tearDown({ sandboxId: id, netnsPath: netns && namespaces.isPinned(netns) ? netns : "" });
-  mounts.unmount(podFiles(directory).shm);
+  for (const point of [podFiles(directory).shm, podFiles(directory).holderRoot]) mounts.unmount(point);
   for (const type of namespaceTypes) namespaces.unpin(path.join(directory, "ns", type));
   fs.rmSync(path.join(directory, "ns"), { recursive: true, force: true });
   fs.rmSync(path.join(directory, "holder"), { recursive: true, force: true });

@@ -1,4 +1,5 @@
 // etcd, the API server, the controller manager and the scheduler, as processes on the node.
+import { execFile } from "node:child_process";
 import path from "node:path";
 import { FILES, NODE, program } from "./node.cjs";
 import { keepRunning, waitFor } from "./services.cjs";
@@ -37,8 +38,7 @@ export async function startControlPlane() {
       "--allow-privileged=true",
     ],
   });
-  // Anonymous users may ask for its health, but its certificate is ours: /readyz is asked for by kubectl.
-  const { execFile } = await import("node:child_process");
+  // By kubectl, for the certificate is signed by an authority of our own.
   const ready = () =>
     new Promise((resolve) => {
       const args = ["--kubeconfig", FILES.adminConfig, "get", "--raw", "/readyz"];

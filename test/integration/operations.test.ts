@@ -65,28 +65,46 @@ test("doctor names what belongs to nobody, and gc takes away what can be no othe
   const id = "f".repeat(64);
   const shm = path.join(daemon.state, "sandboxes", id, "shm");
   const exit = path.join(daemon.state, "exits", id);
+  const netns = path.join(daemon.state, "sandboxes", id, "ns", "net");
+  const record = path.join(daemon.state, "runtimes", "crun", id);
   const address = path.join(daemon.ipamDir, daemon.network, `${daemon.subnet}.250`);
   fs.mkdirSync(shm, { recursive: true });
+  fs.mkdirSync(path.dirname(netns), { recursive: true });
+  fs.writeFileSync(netns, "");
+  fs.mkdirSync(record, { recursive: true });
   execFileSync("mount", ["-t", "tmpfs", "tmpfs", shm]);
+  execFileSync("mount", ["--bind", "/proc/self/ns/net", netns]);
+  const likeMonitor = ["-e", "setTimeout(() => {}, 60000)", "--", "--exit-dir", path.dirname(exit), "-c", id];
+  const monitor = spawn(process.execPath, likeMonitor, { argv0: "conmon", stdio: "ignore" });
+  const ended = new Promise<string | null>((resolve) => monitor.once("exit", (_code, signal) => resolve(signal)));
   try {
     fs.writeFileSync(exit, "0");
     fs.writeFileSync(address, `${id}\r\neth0`);
     const young = await doctor();
     expect(young.found.filter(({ message }) => message.includes(id))).toEqual([]);
     const { found } = await doctor("--min-age", "0");
-    const ours = found.filter(({ message, remedy }) => `${message}${remedy}`.includes(id) || message.includes(address));
+    const own = [id, address, `/proc/${monitor.pid}`];
+    const ours = found.filter(({ message }) => own.some((each) => message.includes(each)));
     expect(ours.map(({ level, message }) => `${level}: ${message}`).sort()).toEqual([
       `warning: address of nobody: ${address}`,
       `warning: exit file of nobody: ${exit}`,
+      `warning: monitor of nobody: /proc/${monitor.pid}`,
       `warning: mount of nobody: ${shm}`,
+      `warning: namespace of nobody: ${netns}`,
+      `warning: runtime's record of nobody: ${record}`,
     ]);
     const said = await run("gc", "--min-age", "0");
-    expect(said).toContain(`removed mount ${shm}`);
+    for (const each of [`mount ${shm}`, `namespace ${netns}`, `monitor /proc/${monitor.pid}`])
+      expect(said).toContain(`removed ${each}`);
+    expect(await ended).toBe("SIGKILL");
     expect(fs.existsSync(exit)).toBe(false);
     // another runtime may have the same network
     expect(fs.existsSync(address)).toBe(true);
   } finally {
-    if (fs.readFileSync("/proc/self/mounts", "utf8").includes(shm)) execFileSync("umount", [shm]);
+    monitor.kill("SIGKILL");
+    for (const point of [shm, netns])
+      if (fs.readFileSync("/proc/self/mounts", "utf8").includes(point)) execFileSync("umount", [point]);
+    fs.rmSync(record, { recursive: true, force: true });
     fs.rmSync(path.dirname(shm), { recursive: true, force: true });
     fs.rmSync(address, { force: true });
   }
