@@ -10,6 +10,7 @@ export interface Host {
   read(file: string): string | undefined;
   /** Whole or not at all; a file that was there keeps its mode. Makes the directory. */
   write(file: string, text: string): Promise<void>;
+  /** And the directories above it that are then empty: write() may have made them. */
   remove(file: string): void;
   /** A program's standard output. Throws NotFound where it is not there, Internal with its words where it fails. */
   run(command: string, args: string[], options?: RunOptions): Promise<string>;
@@ -41,7 +42,14 @@ export const thisHost: Host = {
     fs.chmodSync(file, mode); // whatever the umask
   },
 
-  remove: (file) => fs.rmSync(file, { force: true }),
+  remove(file) {
+    fs.rmSync(file, { force: true });
+    try {
+      for (let directory = path.dirname(file); ; directory = path.dirname(directory)) fs.rmdirSync(directory);
+    } catch {
+      // one that is not empty, or not there
+    }
+  },
 
   run: (command, args, { input, timeoutMs = runTimeoutMs, accept = [] } = {}) =>
     new Promise((resolve, reject) => {
