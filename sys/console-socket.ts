@@ -1,15 +1,12 @@
 import fs from "node:fs";
-import path from "node:path";
-import { addressOf, check, declare, errnoOf, withFd } from "./libc";
+import { addressOf, check, declare, errnoOf } from "./libc";
+import { unixSocket, withFileAddress } from "./unix-socket";
 
-const socket = declare("int socket(int domain, int type, int protocol)");
 const bind = declare("int bind(int fd, void *address, unsigned int length)");
 const listen = declare("int listen(int fd, int backlog)");
 const accept4 = declare("int accept4(int fd, void *address, void *length, int flags)");
 const recvmsg = declare("long recvmsg(int fd, void *message, int flags)");
 
-const AF_UNIX = 1;
-const SOCK_STREAM = 1;
 const SOCK_CLOEXEC = 0x80000;
 const SOCK_NONBLOCK = 0x800;
 const MSG_CMSG_CLOEXEC = 0x40000000;
@@ -24,14 +21,9 @@ export class ConsoleSocket {
 
   /** Listens on a new file; its path may be longer than an address can hold. */
   constructor(readonly file: string) {
-    this.listener = check(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket");
+    this.listener = unixSocket("stream");
     try {
-      withFd(fs.openSync(path.dirname(file), fs.constants.O_RDONLY | fs.constants.O_DIRECTORY), (directory) => {
-        const address = Buffer.alloc(110);
-        address.writeUInt16LE(AF_UNIX, 0);
-        address.write(`/proc/self/fd/${directory}/${path.basename(file)}`, 2);
-        check(bind(this.listener, address, address.length), "bind", file);
-      });
+      withFileAddress(file, (address) => check(bind(this.listener, address, address.length), "bind", file));
       check(listen(this.listener, 1), "listen", file);
     } catch (error) {
       this.close();

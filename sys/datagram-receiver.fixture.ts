@@ -1,22 +1,16 @@
 import fs from "node:fs";
 import { check, declare, errnoOf } from "./libc";
-import { addressOfName } from "./notify-socket";
+import { unixAddress, unixSocket } from "./unix-socket";
 
-const socket = declare("int socket(int domain, int type, int protocol)");
 const bind = declare("int bind(int fd, void *address, unsigned int length)");
 const recv = declare("long recv(int fd, void *bytes, size_t length, int flags)");
 
-const AF_UNIX = 1;
-const SOCK_DGRAM = 2;
-const SOCK_CLOEXEC = 0x80000;
-const SOCK_NONBLOCK = 0x800;
-
 /** What a service manager has: a bound datagram socket. `name` is a path, or an abstract name after an "@". */
 export class DatagramReceiver {
-  private readonly fd = check(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket");
+  private readonly fd = unixSocket("datagram");
 
   constructor(readonly name: string) {
-    const address = addressOfName(name);
+    const address = unixAddress(name);
     check(bind(this.fd, address, address.length), "bind", name);
   }
 

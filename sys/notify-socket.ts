@@ -1,15 +1,12 @@
 import fs from "node:fs";
 import { BerthError } from "../api/errors";
 import { check, declare } from "./libc";
+import { unixAddress, unixSocket } from "./unix-socket";
 
-const socket = declare("int socket(int domain, int type, int protocol)");
 const sendto = declare(
   "long sendto(int fd, void *bytes, size_t length, int flags, void *address, unsigned int addressLength)",
 );
 
-const AF_UNIX = 1;
-const SOCK_DGRAM = 2;
-const SOCK_CLOEXEC = 0x80000;
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
 /** How long a name may be in an address of unix(7), its NUL left out. */
@@ -27,8 +24,8 @@ export class NotifySocket {
     if (!/^[/@]./.test(name) || Buffer.byteLength(name) > nameMaxBytes) {
       throw new BerthError("InvalidArgument", `"${name}" is no address of a notification socket`);
     }
-    this.address = addressOfName(name);
-    this.fd = check(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket");
+    this.address = unixAddress(name);
+    this.fd = unixSocket("datagram");
   }
 
   /** Sends one message of assignments, such as { READY: "1" }. Throws where nobody takes it at once. */
@@ -42,12 +39,4 @@ export class NotifySocket {
   close(): void {
     fs.closeSync(this.fd);
   }
-}
-
-/** A sockaddr_un. An abstract name begins with NUL and ends with the address; a path ends with NUL. */
-export function addressOfName(name: string): Buffer {
-  const family = Buffer.alloc(2);
-  family.writeUInt16LE(AF_UNIX);
-  const path = name.startsWith("@") ? `\0${name.slice(1)}` : `${name}\0`;
-  return Buffer.concat([family, Buffer.from(path)]);
 }
