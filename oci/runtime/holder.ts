@@ -42,7 +42,11 @@ export async function runHolder(runtime: OciRuntime, request: HolderRequest): Pr
       capabilities: { bounding: [], effective: [], permitted: [], inheritable: [], ambient: [] },
       noNewPrivileges: true,
     },
-    mounts: [{ destination: "/proc", type: "proc", source: "proc", options: ["nosuid", "noexec", "nodev"] }],
+    mounts: [
+      { destination: "/proc", type: "proc", source: "proc", options: ["nosuid", "noexec", "nodev"] },
+      // runc from 1.5 on opens the nodes that it makes, and the bundle may lie where none can be opened (nodev)
+      { destination: "/dev", type: "tmpfs", source: "tmpfs", options: ["nosuid", "noexec", "mode=755", "size=64k"] },
+    ],
     linux: {
       ...(userMappings && {
         uidMappings: specMappings(userMappings.uids),
