@@ -158,8 +158,8 @@ dpkg --install berth_*.deb >/dev/null
 systemctl enable --now berth 2>/dev/null || wrong "the package's unit does not start"
 crictl --runtime-endpoint unix:///run/berth/berth.sock version >/dev/null || wrong "the package's daemon does not answer"
 ok "the Debian package's unit serves the CRI"
-berth node install --dry-run | grep -q '^+++ /etc/systemd/system/kubelet.service.d/20-berth.conf' ||
-  wrong "the package's berth node install"
+/usr/bin/berth node install --dry-run >deb.diff # by its path: the shell remembers the tarball's
+grep -q '^+++ /etc/systemd/system/kubelet.service.d/20-berth.conf' deb.diff || wrong "the package's berth node install"
 dpkg --purge berth >/dev/null 2>&1
 [ "$(systemctl is-active berth)" != active ] && [ ! -e /usr/lib/berth ] && [ ! -e /etc/berth ] || wrong "the package is not gone"
 ok "the Debian package is gone"
