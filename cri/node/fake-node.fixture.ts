@@ -19,6 +19,11 @@ export class FakeNode {
     "/var/lib/kubelet/kubeadm-flags.env": `KUBELET_KUBEADM_ARGS="--container-runtime-endpoint=${containerdEndpoint}"\n`,
     "/etc/crictl.yaml": `runtime-endpoint: ${containerdEndpoint}\n`,
   };
+  /** One of them empty, as packages leave some. */
+  directories = new Set([
+    ...["/", "/etc", "/etc/systemd", "/etc/systemd/system", "/etc/systemd/system/kubelet.service.d"],
+    ...["/var", "/var/lib", "/var/lib/kubelet"],
+  ]);
   active = new Set(["kubelet", "containerd"]);
   enabled = new Set(["kubelet", "containerd"]);
   unschedulable = false;
@@ -42,9 +47,11 @@ export class FakeNode {
 
   /** All that an operator sees of it, for comparing before and after. */
   picture() {
-    const { files, active, enabled, unschedulable, criSocket, runtimeClasses, containerRuntimeVersion } = this;
+    const { files, directories, active, enabled, unschedulable, criSocket, runtimeClasses, containerRuntimeVersion } =
+      this;
     return structuredClone({
       files,
+      directories: [...directories].sort(),
       active: [...active].sort(),
       enabled: [...enabled].sort(),
       unschedulable,
@@ -77,15 +84,26 @@ export class FakeNode {
       read: (file) => this.files[file],
       write: async (file, text) => {
         this.step(`write ${file}`);
+        for (const each of this.missingAbove(file)) this.directories.add(each);
         this.files[file] = text;
       },
+      missingAbove: (file) => this.missingAbove(file),
       remove: (file) => void delete this.files[file],
+      removeDirectory: (directory) => {
+        const within = (each: string) => each.startsWith(`${directory}/`);
+        if (![...Object.keys(this.files), ...this.directories].some(within)) this.directories.delete(directory);
+      },
       run: async (command, args, options) => {
         if (command === "systemctl") return this.systemctl(args);
         if (command === "kubectl") return this.kubectl(args.slice(2), options?.input);
         throw new Error(`no such program: ${command}`);
       },
     };
+  }
+
+  private missingAbove(file: string): string[] {
+    const above = path.dirname(file);
+    return this.directories.has(above) ? [] : [above, ...this.missingAbove(above)];
   }
 
   private runtime(endpoint: string): Runtime {

@@ -18,12 +18,16 @@ describe("thisHost", () => {
     expect(fs.statSync(at("a/b/file")).mode & 0o777).toBe(0o600);
   });
 
-  test("remove() takes away the directories that it leaves empty, and no others", async () => {
+  test("missingAbove() tells what write() makes, and removeDirectory() takes away what is empty alone", async () => {
     await thisHost.write(at("c/keep"), "");
+    const made = thisHost.missingAbove(at("c/d/e/file"));
+    expect(made).toEqual([at("c/d/e"), at("c/d")]);
     await thisHost.write(at("c/d/e/file"), "");
+    expect(thisHost.missingAbove(at("c/d/e/file"))).toEqual([]);
+    thisHost.removeDirectory(at("c/d/e"));
+    expect(thisHost.read(at("c/d/e/file"))).toBe("");
     thisHost.remove(at("c/d/e/file"));
-    expect(fs.readdirSync(at("c"))).toEqual(["keep"]);
-    thisHost.remove(at("c/never-there"));
+    for (const each of [...made, at("c"), at("never-there")]) thisHost.removeDirectory(each);
     expect(fs.readdirSync(at("c"))).toEqual(["keep"]);
   });
 

@@ -10,8 +10,11 @@ export interface Host {
   read(file: string): string | undefined;
   /** Whole or not at all; a file that was there keeps its mode. Makes the directory. */
   write(file: string, text: string): Promise<void>;
-  /** And the directories above it that are then empty: write() may have made them. */
+  /** The directories above a file that write() would have to make, innermost first. */
+  missingAbove(file: string): string[];
   remove(file: string): void;
+  /** Where it is empty. */
+  removeDirectory(directory: string): void;
   /** A program's standard output. Throws NotFound where it is not there, Internal with its words where it fails. */
   run(command: string, args: string[], options?: RunOptions): Promise<string>;
 }
@@ -42,12 +45,19 @@ export const thisHost: Host = {
     fs.chmodSync(file, mode); // whatever the umask
   },
 
-  remove(file) {
-    fs.rmSync(file, { force: true });
+  missingAbove(file) {
+    const missing: string[] = [];
+    for (let above = path.dirname(file); !fs.existsSync(above); above = path.dirname(above)) missing.push(above);
+    return missing;
+  },
+
+  remove: (file) => fs.rmSync(file, { force: true }),
+
+  removeDirectory(directory) {
     try {
-      for (let directory = path.dirname(file); ; directory = path.dirname(directory)) fs.rmdirSync(directory);
+      fs.rmdirSync(directory);
     } catch {
-      // one that is not empty, or not there
+      // one that others use too, or that is not there
     }
   },
 

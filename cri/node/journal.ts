@@ -1,3 +1,4 @@
+import path from "node:path";
 import type { Host } from "./host";
 import type { FileChange } from "./kubelet-files";
 
@@ -9,6 +10,8 @@ export interface Before {
   kubeletRan?: boolean;
   /** Each changed file's text before; null where it was not there. */
   files: { [file: string]: string | null };
+  /** What had to be made for the files and for this record. */
+  directories: string[];
   /** kubeadm's annotation of the node before; null where there was none, absent where it was not touched. */
   criSocket?: string | null;
   /** Those that were not in the cluster before. */
@@ -39,6 +42,9 @@ export class Journal {
       endpoint: known.endpoint ?? news.endpoint,
       kubeletRan: known.kubeletRan ?? news.kubeletRan,
       files: { ...news.files, ...known.files },
+      directories: [
+        ...new Set([...(known.directories ?? []), ...this.host.missingAbove(recordFile), ...(news.directories ?? [])]),
+      ],
       criSocket: known.criSocket !== undefined ? known.criSocket : news.criSocket,
       runtimeClasses: [...new Set([...(known.runtimeClasses ?? []), ...(news.runtimeClasses ?? [])])],
       cordoned: news.cordoned ?? known.cordoned,
@@ -49,7 +55,10 @@ export class Journal {
 
   /** Puts files in place, each with its copy first. */
   async apply(changes: FileChange[]): Promise<void> {
-    await this.note({ files: Object.fromEntries(changes.map(({ file, before }) => [file, before ?? null])) });
+    await this.note({
+      files: Object.fromEntries(changes.map(({ file, before }) => [file, before ?? null])),
+      directories: changes.flatMap(({ file }) => this.host.missingAbove(file)),
+    });
     for (const { file, before, after } of changes) {
       const copy = `${directory}${file}`;
       if (before !== undefined && this.host.read(copy) === undefined) await this.host.write(copy, before);
@@ -67,7 +76,19 @@ export class Journal {
 
   /** Nothing of an installation is left to be undone. */
   forget(): void {
-    for (const file of Object.keys(this.read()?.files ?? {})) this.host.remove(`${directory}${file}`);
-    this.host.remove(recordFile);
+    const { files = {}, directories = [] } = this.read() ?? {};
+    const copies = Object.keys(files).map((file) => `${directory}${file}`);
+    for (const file of [...copies, recordFile]) this.host.remove(file);
+    // those inside others first
+    const made = [...new Set([...copies.flatMap(directoriesOfCopy), ...directories])].sort(
+      (a, b) => b.length - a.length,
+    );
+    for (const each of made) this.host.removeDirectory(each);
   }
+}
+
+/** Those of a copy below our own directory. */
+function directoriesOfCopy(copy: string): string[] {
+  const above = path.dirname(copy);
+  return above.startsWith(`${directory}/`) ? [above, ...directoriesOfCopy(above)] : [];
 }
