@@ -2,7 +2,6 @@ import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { reopenLog } from "../../oci/runtime/conmon";
 import { RuntimeHandlers } from "../../oci/runtime/handlers";
@@ -137,25 +136,17 @@ describe.each(["crun", "runc"])("%s", (name) => {
     });
   });
 
+  const execOnTerminal = ({ id, bundle }: Made, args: string[]) => {
+    const process = { terminal: true, user: { uid: 0, gid: 0 }, args, env: ["PATH=/bin"], cwd: "/" };
+    const streams = { stdin: true, stdout: true, stderr: false };
+    return startExec(runtime(), { id, process, ...streams, scratchDirectory: bundle });
+  };
+
   test("startExec() has all that a command prints on a terminal, however short its life", async () => {
-    await withContainer(runtime(), ["sleep", "1000"], async ({ id, bundle }) => {
-      await runtime().start(id);
+    await withContainer(runtime(), ["sleep", "1000"], async (made) => {
+      await runtime().start(made.id);
       const once = async () => {
-        const process = {
-          terminal: true,
-          user: { uid: 0, gid: 0 },
-          args: ["echo", "-n", "all of it"],
-          env: ["PATH=/bin"],
-          cwd: "/",
-        };
-        const exec = startExec(runtime(), {
-          id,
-          process,
-          stdin: true,
-          stdout: true,
-          stderr: false,
-          scratchDirectory: bundle,
-        });
+        const exec = execOnTerminal(made, ["echo", "-n", "all of it"]);
         const { stdout } = await exec.opened;
         const text = readAll(stdout!, 1 << 10);
         expect(await exec.exited).toEqual({ exitCode: 0 });
@@ -166,39 +157,28 @@ describe.each(["crun", "runc"])("%s", (name) => {
         const texts = await Promise.all(Array.from({ length: 12 }, once));
         expect(texts).toEqual(texts.map(() => "all of it"));
       }
-      expect(fs.readdirSync(bundle).filter((file) => file.startsWith("exec-"))).toEqual([]);
+      expect(fs.readdirSync(made.bundle).filter((file) => file.startsWith("exec-"))).toEqual([]);
     });
   });
 
   test("startExec() on a terminal knows its size, and rejects for a command that is not there", async () => {
-    await withContainer(runtime(), ["sleep", "1000"], async ({ id, bundle }) => {
-      await runtime().start(id);
-      const start = (args: string[]) => {
-        const process = { terminal: true, user: { uid: 0, gid: 0 }, args, env: ["PATH=/bin"], cwd: "/" };
-        return startExec(runtime(), {
-          id,
-          process,
-          stdin: true,
-          stdout: true,
-          stderr: false,
-          scratchDirectory: bundle,
-        });
-      };
-      const exec = start(["sh", "-c", "read line; stty size; echo $line"]);
+    await withContainer(runtime(), ["sleep", "1000"], async (made) => {
+      await runtime().start(made.id);
+      const awaitSize = 'until [ "$(stty size)" = "41 123" ]; do sleep 0.1; done';
+      const exec = execOnTerminal(made, ["sh", "-c", `${awaitSize}; read line; echo got $line`]);
       const { stdin, stdout } = await exec.opened;
       const text = readAll(stdout!, 1 << 10);
       exec.resize({ rows: 41, columns: 123 });
-      await sleep(200);
       stdin!.write("typed\n");
       await exec.exited;
-      expect(await text).toMatch(/41 123\r\ntyped/);
+      expect(await text).toMatch(/got typed\r\n/);
 
-      const failed = start(["/no/such/command"]);
+      const failed = execOnTerminal(made, ["/no/such/command"]);
       const opened = await failed.opened;
       opened.stdout?.resume().on("error", () => {});
       await expect(failed.exited).rejects.toMatchObject({ code: "NotFound" });
       opened.stdout?.destroy();
-      expect(fs.readdirSync(bundle).filter((file) => file.startsWith("exec-"))).toEqual([]);
+      expect(fs.readdirSync(made.bundle).filter((file) => file.startsWith("exec-"))).toEqual([]);
     });
   });
 
