@@ -146,7 +146,13 @@ export class HostNamespaces implements Namespaces {
 
 /** Runs `work`, which may change this thread's namespaces of `types`, and comes back. */
 function away<T>(types: NamespaceType[], work: () => T): T {
-  const home = types.map((type) => fs.openSync(`/proc/thread-self/ns/${type}`, "r"));
+  const home: number[] = [];
+  try {
+    for (const type of types) home.push(fs.openSync(`/proc/thread-self/ns/${type}`, "r"));
+  } catch (error) {
+    for (const fd of home) fs.closeSync(fd);
+    throw error;
+  }
   try {
     return work();
   } finally {

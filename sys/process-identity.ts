@@ -1,4 +1,5 @@
 import fs from "node:fs";
+import { errnoOf } from "./libc";
 
 /** A process that can't be taken for a later one with the same number. */
 export interface ProcessIdentity {
@@ -12,18 +13,21 @@ interface ProcessStat {
   startTime: string;
 }
 
+/** Throws where it can't be told, for lack of descriptors: who is not seen is not dead. */
 function readStat(pid: number): ProcessStat | undefined {
+  let text: string;
   try {
-    const text = fs.readFileSync(`/proc/${pid}/stat`, "latin1");
-    // the name in parentheses may hold anything, so count from its end
-    const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-    return { state: fields[0]!, startTime: fields[19]! };
-  } catch {
-    return undefined;
+    text = fs.readFileSync(`/proc/${pid}/stat`, "latin1");
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ESRCH") return undefined;
+    throw error;
   }
+  // the name in parentheses may hold anything, so count from its end
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  return { state: fields[0]!, startTime: fields[19]! };
 }
 
-/** Who `pid` is now; undefined where there is no such process. */
+/** Who `pid` is now; undefined where there is no such process. Throws what keeps it from being told, as the next two do. */
 export function identify(pid: number): ProcessIdentity | undefined {
   const stat = readStat(pid);
   return stat && { pid, startTime: stat.startTime };

@@ -3,6 +3,7 @@ import net from "node:net";
 import path from "node:path";
 import { BerthError } from "../api/errors";
 import { check, checkReturned, declare } from "./libc";
+import { type ChildPipe, openPipes } from "./open-pipes";
 
 const posixSpawn = declare(
   "int posix_spawn(_Out_ int *pid, const char *path, void *actions, void *attributes, const char **argv, const char **env)",
@@ -111,7 +112,7 @@ export function spawnProcess({ file, args, env, cwd, fds = {} }: SpawnRequest): 
 }
 
 /** A pipe for a child: `child` is to be given to it and then closed here, `stream` is read or written here. */
-export function pipeFromChild(): { child: number; stream: net.Socket } {
+export function pipeFromChild(): ChildPipe {
   const [read, write] = makePipe();
   return { child: write, stream: new net.Socket({ fd: read, readable: true, writable: false }) };
 }
@@ -139,8 +140,7 @@ export interface RunResult {
 /** Runs a short command to its end, whatever its exit code. Output past `limitBytes` (1 MiB) is dropped. */
 export async function runProcess(request: RunRequest): Promise<RunResult> {
   const limit = request.limitBytes ?? 1 << 20;
-  const out = pipeFromChild();
-  const err = pipeFromChild();
+  const [out, err] = openPipes(pipeFromChild, pipeFromChild);
   let child: Child;
   try {
     child = spawnProcess({ ...request, fds: { 1: out.child, 2: err.child } });

@@ -1,6 +1,7 @@
 import fs from "node:fs";
 import { BerthError, messageOf } from "../api/errors";
 import { mapLines, type UserNamespace } from "./id-mapping";
+import { openPipes } from "./open-pipes";
 import { pipeToChild } from "./pipe-to-child";
 import { type Child, findProgram, killGroup, pipeFromChild, runProcess, spawnProcess } from "./spawn";
 
@@ -54,8 +55,7 @@ export async function inNewUserNamespace<T>(request: NewUserNamespace, use: (pid
 }
 
 function startChild(file: string, args: string[]) {
-  const input = pipeToChild();
-  const output = pipeFromChild();
+  const [input, output] = openPipes(pipeToChild, pipeFromChild);
   let child: Child;
   try {
     child = spawnProcess({ file, args, env: environment, fds: { 0: input.child, 1: output.child, 2: output.child } });

@@ -1,6 +1,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import { messageOf } from "../../api/errors";
+import { errnoOf } from "../../sys/libc";
 import { isAlive } from "../../sys/process-identity";
 import type { Services } from "../services";
 import type { Container, ContainerExit } from "../store/container";
@@ -17,17 +18,22 @@ export const unknownExit = (message: string, finishedAtNs: string): ContainerExi
 export const isLost = ({ record: { process, monitor } }: Container): boolean =>
   !(process && isAlive(process)) && !(monitor && isAlive(monitor));
 
-/** What the monitor has left of a container's end; undefined where it has left nothing yet. */
+/**
+ * What the monitor has left of a container's end; undefined where it has left nothing yet, or nothing that makes sense.
+ * Throws where it can't be read for now, for lack of descriptors.
+ */
 export function readExit(services: Services, container: Container): ContainerExit | undefined {
   const file = path.join(services.paths.exits, container.id);
   try {
     const text = fs.readFileSync(file, "utf8").trim();
-    if (!/^-?\d+$/.test(text)) return undefined;
+    // what a process ends with has no more digits, and -1 is the monitor's word for not knowing
+    if (!/^(-1|\d{1,3})$/.test(text)) return undefined;
     const code = Number(text);
     const finishedAtNs = String(fs.statSync(file, { bigint: true }).mtimeNs);
     return { code, reason: reasonOf(services, container, code), message: "", finishedAtNs };
-  } catch {
-    return undefined;
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT" || errnoOf(error) === "EISDIR") return undefined;
+    throw error;
   }
 }
 

@@ -2,6 +2,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { BerthError } from "../../api/errors";
 import { errnoOf } from "../../sys/libc";
+import { openPipes } from "../../sys/open-pipes";
 import { pipeFromChild, readAll, spawnProcess } from "../../sys/spawn";
 import { runtimeFailure } from "./runtime-failure";
 import { runtimeMessage } from "./runtime-message";
@@ -72,8 +73,7 @@ export async function createUnderMonitor(request: MonitorRequest): Promise<{ pid
     ...(request.stdin && !request.stdinOnce ? ["--leave-stdin-open"] : []),
     ...(request.systemdCgroup ? ["-s"] : []),
   ]; // prettier-ignore
-  const sync = pipeFromChild();
-  const complaint = pipeFromChild();
+  const [sync, complaint] = openPipes(pipeFromChild, pipeFromChild);
   let monitor: ReturnType<typeof spawnProcess>;
   try {
     monitor = spawnProcess({

@@ -4,6 +4,7 @@ import type net from "node:net";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ConsoleSocket } from "../../sys/console-socket";
+import { openPipes } from "../../sys/open-pipes";
 import { pipeToChild } from "../../sys/pipe-to-child";
 import { type Child, killGroup, pipeFromChild, spawnProcess } from "../../sys/spawn";
 import { adoptTerminal, openTerminal, type Terminal, type TerminalSize } from "../../sys/terminal";
@@ -126,20 +127,20 @@ export function startExec(runtime: OciRuntime, request: ExecStreamRequest): Exec
 }
 
 function pipes({ stdin, stdout, stderr }: ExecStreamRequest): Plumbing {
-  const made = {
-    0: stdin ? pipeToChild() : undefined,
-    1: stdout ? pipeFromChild() : undefined,
-    2: stderr ? pipeFromChild() : undefined,
-  };
-  const streams = { stdin: made[0]?.stream, stdout: made[1]?.stream, stderr: made[2]?.stream };
+  const wanted = [stdin && pipeToChild, stdout && pipeFromChild, stderr && pipeFromChild];
+  const opened = openPipes(...wanted.filter((open) => open !== false));
+  const [input, output, errors] = wanted.map((open) => (open === false ? undefined : opened.shift()));
+  const given = Object.entries([input, output, errors]).flatMap(([number, pipe]) =>
+    pipe ? [[number, pipe.child]] : [],
+  );
   return {
     args: [],
-    fds: Object.fromEntries(Object.entries(made).flatMap(([number, pipe]) => (pipe ? [[number, pipe.child]] : []))),
-    open: async () => streams,
+    fds: Object.fromEntries(given),
+    open: async () => ({ stdin: input?.stream, stdout: output?.stream, stderr: errors?.stream }),
     resize() {},
     hangUp() {},
     discard() {
-      for (const stream of Object.values(streams)) stream?.destroy();
+      for (const pipe of [input, output, errors]) pipe?.stream.destroy();
     },
   };
 }

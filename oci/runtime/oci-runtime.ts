@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
 import { BerthError, type ErrorCode } from "../../api/errors";
+import { openPipes } from "../../sys/open-pipes";
 import { type Child, killGroup, pipeFromChild, type RunResult, runProcess, spawnProcess } from "../../sys/spawn";
 import { descendantsOf } from "../../sys/process-identity";
 import { encodeSpec } from "../runtime-spec";
@@ -160,8 +161,7 @@ export class OciRuntime {
     const tag = randomBytes(6).toString("hex");
     const processFile = path.join(request.scratchDirectory, `exec-${tag}.json`);
     const pidFile = path.join(request.scratchDirectory, `exec-${tag}.pid`);
-    const out = pipeFromChild();
-    const err = pipeFromChild();
+    const [out, err] = openPipes(pipeFromChild, pipeFromChild);
     let child: Child;
     try {
       fs.writeFileSync(processFile, encodeSpec(request.process), { mode: 0o600 });
