@@ -20,6 +20,11 @@ export class StatePaths {
     return path.join(this.state, "runtimes");
   }
 
+  /** Records that can't be read are kept here, to be looked at. */
+  get damaged(): string {
+    return path.join(this.state, "damaged");
+  }
+
   sandbox(id: SandboxId): string {
     return path.join(this.sandboxes, id);
   }

@@ -2,6 +2,7 @@ import type { ContainerId, ImageId, SandboxId } from "../../api/ids";
 import { codec, type ContainerConfig, ContainerState, type LinuxContainerResources } from "../../api/messages";
 import type { CgroupPaths } from "../../sys/cgroups";
 import type { ProcessIdentity } from "../../sys/process-identity";
+import { checkNumber, checkObject, checkProcess, checkText, checkTextMap, checkTime } from "./record-checks";
 
 /** What is kept of a container on disk. */
 export interface ContainerRecord {
@@ -36,6 +37,33 @@ export interface ContainerExit {
   /** Completed, Error, OOMKilled, StartError or Unknown. */
   reason: string;
   message: string;
+}
+
+/** Throws where what was read back is no container's record. */
+export function checkContainerRecord(record: Record<string, unknown>): ContainerRecord {
+  for (const field of ["sandboxId", "config", "resources", "handler", "logPath"]) checkText(record, field);
+  for (const field of ["id", "name", "digest"]) checkText(checkObject(record["image"], "image"), field);
+  if (record["imageVolumes"] !== undefined) checkTextMap(record, "imageVolumes");
+  const user = checkObject(record["user"], "user");
+  for (const field of ["uid", "gid"]) checkNumber(user, field);
+  if (!Array.isArray(user["additionalGids"]) || !user["additionalGids"].every(Number.isSafeInteger)) {
+    throw new Error("user.additionalGids is no list of numbers");
+  }
+  checkNumber(record, "stopSignal");
+  for (const field of ["process", "monitor"]) checkProcess(record, field);
+  checkTextMap(record, "cgroups");
+  checkTime(record, "createdAtNs");
+  if (record["startedAtNs"] !== undefined) checkTime(record, "startedAtNs");
+  if (record["exit"] !== undefined) {
+    const exit = checkObject(record["exit"], "exit");
+    checkTime(exit, "finishedAtNs");
+    checkNumber(exit, "code");
+    for (const field of ["reason", "message"]) checkText(exit, field);
+  }
+  const checked = record as unknown as ContainerRecord;
+  // what is no message throws here rather than later
+  void new Container(checked).resources;
+  return checked;
 }
 
 /**

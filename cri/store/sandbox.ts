@@ -1,6 +1,7 @@
 import type { SandboxId } from "../../api/ids";
 import { codec, type LinuxContainerResources, type PodSandboxConfig, PodSandboxState } from "../../api/messages";
 import type { ProcessIdentity } from "../../sys/process-identity";
+import { checkProcess, checkText, checkTextMap, checkTexts, checkTime } from "./record-checks";
 
 /** What is kept of a sandbox on disk. */
 export interface SandboxRecord {
@@ -23,6 +24,25 @@ export interface SandboxRecord {
   /** The LinuxContainerResources of the last update, encoded, in base64; absent while the configuration's count. */
   overhead?: string;
   resources?: string;
+}
+
+const phases = new Set(["creating", "ready", "stopped"]);
+
+/** Throws where what was read back is no sandbox's record. */
+export function checkSandboxRecord(record: Record<string, unknown>): SandboxRecord {
+  checkText(record, "config");
+  checkText(record, "handler");
+  checkTime(record, "createdAtNs");
+  if (!phases.has(checkText(record, "phase"))) throw new Error("phase is unknown");
+  checkTextMap(record, "namespaces");
+  checkProcess(record, "holder");
+  checkTexts(record, "ips");
+  checkTexts(record, "madeCgroups");
+  for (const field of ["overhead", "resources"]) if (record[field] !== undefined) checkText(record, field);
+  const checked = record as unknown as SandboxRecord;
+  // what is no message throws here rather than later
+  new Sandbox(checked);
+  return checked;
 }
 
 /** A sandbox in memory: the record, and what is read out of it once. */

@@ -1,10 +1,10 @@
 import type { ContainerId, SandboxId } from "../../api/ids";
 import type { StatePaths } from "../state-paths";
-import { Container, type ContainerRecord } from "./container";
+import { checkContainerRecord, Container, type ContainerRecord } from "./container";
 import { ObjectIndex } from "./object-index";
 import { type LoadedRecords, RecordFiles } from "./record-files";
 import { Reservations } from "./reservations";
-import { Sandbox, type SandboxRecord } from "./sandbox";
+import { checkSandboxRecord, Sandbox, type SandboxRecord } from "./sandbox";
 
 /**
  * The one owner of what sandboxes and containers there are. What changes is on disk before the call returns.
@@ -18,8 +18,12 @@ export class Store {
   private readonly containerFiles: RecordFiles<ContainerRecord>;
 
   constructor(paths: StatePaths) {
-    this.sandboxFiles = new RecordFiles(paths.sandboxes, "sandbox.json");
-    this.containerFiles = new RecordFiles(paths.containers, "container.json");
+    const { sandboxes, containers, damaged } = paths;
+    this.sandboxFiles = new RecordFiles({ directory: sandboxes, name: "sandbox.json", damaged }, checkSandboxRecord);
+    this.containerFiles = new RecordFiles(
+      { directory: containers, name: "container.json", damaged },
+      checkContainerRecord,
+    );
   }
 
   /** Writes a record without showing the object: for what is not whole yet. */
