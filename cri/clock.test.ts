@@ -1,4 +1,4 @@
-import { nowNs } from "./clock";
+import { continueClock, nowNs } from "./clock";
 
 test("nowNs() is the wall clock, never the same twice, never going back when the host's clock does", () => {
   const real = Date.now;
@@ -12,4 +12,12 @@ test("nowNs() is the wall clock, never the same twice, never going back when the
   } finally {
     Date.now = real;
   }
+});
+
+test("nowNs() is later than what an earlier run has told", () => {
+  const told = nowNs() + 3_600_000_000_000n;
+  continueClock(told);
+  expect(nowNs()).toBe(told + 1n);
+  continueClock(5n);
+  expect(nowNs()).toBe(told + 2n);
 });

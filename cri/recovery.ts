@@ -3,7 +3,7 @@ import path from "node:path";
 import { messageOf } from "../api/errors";
 import type { ContainerId, SandboxId } from "../api/ids";
 import { namespaceTypes } from "../sys/namespaces";
-import { nowNs } from "./clock";
+import { continueClock, nowNs } from "./clock";
 import { isLost, readExit, recordExit, unknownExit } from "./container/exit";
 import { removeContainerFiles } from "./container/remove";
 import { ownParent } from "./sandbox/cgroup-parent";
@@ -22,8 +22,9 @@ export async function recover(services: Services): Promise<void> {
   const { store, log, networks } = services;
   services.cgroups.adopt([ownParent]);
   const loaded = store.load();
-  for (const { id, reason } of loaded.sandboxes.orphans) {
-    log.warn("a sandbox's record can't be read, the sandbox is taken down", { sandbox: id, reason });
+  continueAfter(loaded.sandboxes.records, loaded.containers.records);
+  for (const { id, ...why } of loaded.sandboxes.orphans) {
+    log.warn("a sandbox without a readable record is taken down", { sandbox: id, ...why });
     await attempt(services, `sandbox ${id}`, () => discardSandbox(services, id as SandboxId, []));
   }
   for (const record of oldestFirst(loaded.sandboxes.records)) {
@@ -32,8 +33,8 @@ export async function recover(services: Services): Promise<void> {
       await attempt(services, `sandbox ${record.id}`, () => discardSandbox(services, record.id, record.madeCgroups));
     else adoptSandbox(services, record);
   }
-  for (const { id, reason } of loaded.containers.orphans) {
-    log.warn("a container's record can't be read, the container is taken down", { container: id, reason });
+  for (const { id, ...why } of loaded.containers.orphans) {
+    log.warn("a container without a readable record is taken down", { container: id, ...why });
     await attempt(services, `container ${id}`, () => discardContainer(services, id as ContainerId));
   }
   for (const record of oldestFirst(loaded.containers.records)) {
@@ -51,6 +52,12 @@ export async function recover(services: Services): Promise<void> {
 /** Lists are in the order of creation, as before. */
 const oldestFirst = <R extends { createdAtNs: string }>(records: R[]) =>
   records.toSorted((a, b) => (BigInt(a.createdAtNs) < BigInt(b.createdAtNs) ? -1 : 1));
+
+/** The kubelet takes the latest sandbox and the latest container of a name for those that count. */
+function continueAfter(sandboxes: SandboxRecord[], containers: ContainerRecord[]): void {
+  for (const { createdAtNs } of [...sandboxes, ...containers]) continueClock(BigInt(createdAtNs));
+  for (const { startedAtNs } of containers) if (startedAtNs) continueClock(BigInt(startedAtNs));
+}
 
 async function attempt({ log }: Services, what: string, work: () => Promise<void>): Promise<void> {
   try {
