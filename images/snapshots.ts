@@ -45,7 +45,7 @@ export class Snapshots {
 
   /** Reads what is there; what a crash has left half made or half removed goes. */
   async open(): Promise<void> {
-    await fs.promises.mkdir(this.root, { recursive: true, mode: 0o711 });
+    await fs.promises.mkdir(this.root, { recursive: true, mode: 0o700 });
     await fs.promises.mkdir(this.empty, { recursive: true, mode: 0o755 });
     await fs.promises.mkdir(this.viewsRoot, { recursive: true, mode: 0o700 });
     for (const name of await fs.promises.readdir(this.viewsRoot)) this.openView(path.join(this.viewsRoot, name));

@@ -16,6 +16,7 @@ import { buildSpec } from "../../oci/spec/build";
 import type { SpecInput } from "../../oci/spec/input";
 import { type SelinuxLabels, selinuxLabels } from "../../oci/spec/selinux";
 import { cgroupsOf, cutCgroups } from "../../sys/cgroups";
+import { outerRoot } from "../../sys/id-mapping";
 import { identify } from "../../sys/process-identity";
 import { UndoStack } from "../../sys/undo";
 import { nowNs } from "../clock";
@@ -23,6 +24,7 @@ import { cgroupsPathFor, parentCgroup } from "../sandbox/cgroup-parent";
 import { podFiles } from "../sandbox/pod-files";
 import { userNamespaceOf } from "../sandbox/user-namespace";
 import { currentState } from "../sandbox/status";
+import { makeObjectDirectory } from "../private-directory";
 import type { Services } from "../services";
 import { type ContainerRecord, containerName } from "../store/container";
 import { recordVersion } from "../store/record-files";
@@ -93,11 +95,12 @@ async function build(services: Services, made: NewContainer, undo: UndoStack): P
   const runtime = runtimes.get(sandbox.record.handler);
   const bundle = paths.container(id);
   const rootfs = paths.rootfs(id);
-  fs.mkdirSync(rootfs, { recursive: true, mode: 0o711 });
+  const userNamespace = userNamespaceOf(sandbox);
+  makeObjectDirectory(bundle, outerRoot(userNamespace));
+  fs.mkdirSync(rootfs, { mode: 0o711 });
   const logPath = prepareLogPath(sandbox.config.logDirectory, config.logPath);
 
   undo.push("the root filesystem", () => images.releaseRootfs(id, rootfs));
-  const userNamespace = userNamespaceOf(sandbox);
   const selinux = selinuxLabels(kernelFeatures().selinux, [
     config.linux?.securityContext?.selinuxOptions,
     sandbox.config.linux?.securityContext?.selinuxOptions,

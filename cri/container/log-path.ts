@@ -39,7 +39,7 @@ function placeOf(logDirectory: string, logPath: string): string {
 /** Makes a directory for logs where it is missing. Throws InvalidArgument for a path where none can be. */
 export function makeLogDirectory(directory: string): void {
   try {
-    fs.mkdirSync(directory, { recursive: true, mode: 0o755 });
+    fs.mkdirSync(directory, { recursive: true, mode: 0o711 });
   } catch (error) {
     throw duringAtAskedPath("the log directory", error);
   }

@@ -12,6 +12,7 @@ import { identify } from "../../sys/process-identity";
 import { UndoStack } from "../../sys/undo";
 import { nowNs } from "../clock";
 import { makeLogDirectory } from "../container/log-path";
+import { makeObjectDirectory } from "../private-directory";
 import type { Services } from "../services";
 import { recordVersion } from "../store/record-files";
 import { podFingerprint } from "../store/request-fingerprint";
@@ -87,7 +88,9 @@ async function build(services: Services, { id, config, handler }: NewSandbox, un
   const hostname = config.hostname || os.hostname();
 
   const namespaceDirectory = path.join(directory, "ns");
-  fs.mkdirSync(namespaceDirectory, { recursive: true, mode: 0o711 });
+  const owner = outerRoot(user);
+  makeObjectDirectory(directory, owner);
+  fs.mkdirSync(namespaceDirectory, { mode: 0o711 });
   if (config.logDirectory) makeLogDirectory(config.logDirectory);
   const record: SandboxRecord = {
     version: recordVersion,
@@ -106,7 +109,6 @@ async function build(services: Services, { id, config, handler }: NewSandbox, un
   await pinNamespaces(services, { record, modes, user, hostname, sysctls, directory: namespaceDirectory }, undo);
 
   const files = podFiles(directory);
-  const owner = outerRoot(user);
   writePodFiles(files, { hostname, dns: config.dnsConfig, owner });
   if (!modes.hostIpc) {
     fs.mkdirSync(files.shm);
