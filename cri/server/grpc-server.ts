@@ -1,4 +1,5 @@
 import fs from "node:fs";
+import net from "node:net";
 import path from "node:path";
 import * as grpc from "@grpc/grpc-js";
 import { BerthError, messageOf } from "../../api/errors";
@@ -85,9 +86,17 @@ export class GrpcServer {
     };
   }
 
-  /** Listens on `socket` (0660, of `gid`); one that a dead process has left is taken over. */
+  /**
+   * Listens on `socket` (0660, of `gid`); one that a dead process has left is taken over. Throws FailedPrecondition
+   * where a process listens there that lives.
+   */
   async listen(socket: string, gid: number): Promise<void> {
     fs.mkdirSync(path.dirname(socket), { recursive: true, mode: 0o711 });
+    if (await answers(socket)) {
+      throw new BerthError("FailedPrecondition", `another process listens on ${socket}`, {
+        hint: "stop it, or give this daemon a socket of its own",
+      });
+    }
     fs.rmSync(socket, { force: true });
     const before = process.umask(0o117);
     try {
@@ -118,6 +127,14 @@ export class GrpcServer {
       });
     });
   }
+}
+
+function answers(socket: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const connection = net.connect(socket);
+    connection.once("connect", () => resolve(true)).once("error", () => resolve(false));
+    connection.once("connect", () => connection.destroy());
+  });
 }
 
 /** grpc-js would answer INTERNAL for bytes that are no message, past the log and the metrics; so they come as an error. */
