@@ -18,9 +18,11 @@ import { PodEvents } from "./events/pod-events";
 import { podState } from "./events/pod-state";
 import { nodeState } from "./exposition/node-state";
 import { serveExposition, servesMetrics } from "./exposition/server";
+import { forgetEarlierBoot, takeAwayLeftovers } from "./leftovers";
 import { Logger } from "./log";
 import { observersFor } from "./observers";
 import { servesPage } from "./page/serve-page";
+import { makeDirectory } from "./private-directory";
 import { recover } from "./recovery";
 import { reloadConfig } from "./reload";
 import { berthService } from "./rpc/berth-service";
@@ -29,6 +31,7 @@ import { GrpcServer } from "./server/grpc-server";
 import { Interceptor } from "./server/interceptor";
 import type { Services } from "./services";
 import { groupNumber } from "./socket-group";
+import { claimDirectory } from "./state-format";
 import { StatePaths } from "./state-paths";
 import { CpuSampler } from "./stats/cpu-sampler";
 import { LoadAverages } from "./stats/load-averages";
@@ -58,17 +61,21 @@ export interface Daemon {
 export async function startDaemon(config: Config): Promise<Daemon> {
   const log = new Logger(config.log.level, config.log.format);
   const paths = new StatePaths(config.state);
-  for (const directory of [config.root, config.state]) fs.mkdirSync(directory, { recursive: true, mode: 0o711 });
+  for (const directory of [config.root, config.state]) makeDirectory(directory, 0o711);
   const unlockRoot = takeLockFile(path.join(config.root, "lock"));
   const unlockState = takeLockFile(path.join(config.state, "lock"));
-  for (const directory of [paths.sandboxes, paths.containers])
-    fs.mkdirSync(directory, { recursive: true, mode: 0o711 });
-  fs.mkdirSync(paths.exits, { recursive: true, mode: 0o700 });
+  const warn = (message: string) => log.warn(message);
+  await claimDirectory(config.root, warn);
+  const { isOfEarlierBoot } = await claimDirectory(config.state, warn);
+  if (isOfEarlierBoot) forgetEarlierBoot({ paths, log });
+  for (const directory of [paths.sandboxes, paths.containers]) makeDirectory(directory, 0o711);
+  for (const directory of [paths.exits, paths.runtimes]) makeDirectory(directory, 0o700);
+  for (const name of ["content", "images", "layers", "snapshots", "volumes"])
+    makeDirectory(path.join(config.root, name), 0o700);
 
   const mounts = new HostMounts();
   const cgroups = new Cgroups();
   const cgroupDriver = cgroupDriverFor(config.runtime.cgroup_driver, cgroups.version);
-  const warn = (message: string) => log.warn(message);
   // not even loaded where nobody reads them
   const metrics = config.metrics.address ? (await import("./exposition/metrics")).createMetrics() : undefined;
   const tracing = config.tracing.endpoint
@@ -156,6 +163,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
   };
   const stopWatch = watchExits(services);
   await recover(services);
+  await takeAwayLeftovers(services);
   await streaming.listen(streamServer(services, config.streaming.stream_creation_timeout_s * 1000));
 
   const interceptor = new Interceptor({ log, metrics: metrics?.rpc, tracer: tracing });

@@ -177,24 +177,7 @@ export class Cgroups {
   /** Ends every process of a cgroup, those of cgroups inside it too. Returns once none is left or after `timeoutMs`. */
   async kill(paths: CgroupPaths, timeoutMs = 10_000): Promise<void> {
     const directory = this.version === "v2" ? this.ofPaths("", paths) : this.ofPaths("pids", paths);
-    if (!directory || !fs.existsSync(directory)) return;
-    const killFile = path.join(directory, "cgroup.kill");
-    const until = performance.now() + timeoutMs;
-    for (let round = 0; performance.now() < until; round++) {
-      const pids = processesBelow(directory);
-      if (pids.length === 0) return;
-      const kills = fs.existsSync(killFile)
-        ? [() => fs.writeFileSync(killFile, "1")]
-        : pids.map((pid) => () => process.kill(pid, "SIGKILL"));
-      for (const kill of kills) {
-        try {
-          kill();
-        } catch {
-          // gone meanwhile, the process or with its last one the cgroup
-        }
-      }
-      await new Promise((resolve) => setTimeout(resolve, Math.min(50, 2 << round)));
-    }
+    if (directory && fs.existsSync(directory)) await killBelow(directory, timeoutMs);
   }
 
   /**
@@ -207,15 +190,16 @@ export class Cgroups {
     );
   }
 
-  /** How often the kernel has killed for lack of memory in this cgroup; 0 where it can't be read. */
+  /** How often the kernel has killed for lack of memory in this cgroup; 0 where it is gone. */
   oomKills(paths: CgroupPaths): number {
     const [controller, file] = this.version === "v2" ? ["", "memory.events"] : ["memory", "memory.oom_control"];
     const directory = this.ofPaths(controller, paths);
     if (!directory) return 0;
     try {
       return Number(/^oom_kill (\d+)$/m.exec(fs.readFileSync(path.join(directory, file), "utf8"))?.[1] ?? 0);
-    } catch {
-      return 0;
+    } catch (error) {
+      if (isGone(error)) return 0;
+      throw error;
     }
   }
 
@@ -226,6 +210,41 @@ export class Cgroups {
     if (cgroup === undefined || cgroup === "/" || cgroup.includes("..")) return undefined;
     return this.directory(controller, cgroup);
   }
+}
+
+async function killBelow(directory: string, timeoutMs: number): Promise<void> {
+  const killFile = path.join(directory, "cgroup.kill");
+  const until = performance.now() + timeoutMs;
+  for (let round = 0; performance.now() < until; round++) {
+    const pids = processesBelow(directory);
+    if (pids.length === 0) return;
+    const kills = fs.existsSync(killFile)
+      ? [() => fs.writeFileSync(killFile, "1")]
+      : pids.map((pid) => () => process.kill(pid, "SIGKILL"));
+    for (const kill of kills) {
+      try {
+        kill();
+      } catch {
+        // gone meanwhile, the process or with its last one the cgroup
+      }
+    }
+    await new Promise((resolve) => setTimeout(resolve, Math.min(50, 2 << round)));
+  }
+}
+
+/** Ends all that runs in a cgroup, by its directory, and removes it with those inside. Throws where something stays. */
+export async function endCgroup(directory: string, timeoutMs = 10_000): Promise<void> {
+  await killBelow(directory, timeoutMs);
+  const remove = (each: string) => {
+    try {
+      for (const entry of fs.readdirSync(each, { withFileTypes: true }))
+        if (entry.isDirectory()) remove(path.join(each, entry.name));
+      fs.rmdirSync(each);
+    } catch (error) {
+      if (!isGone(error)) throw error;
+    }
+  };
+  remove(directory);
 }
 
 /** A cgroup and its parents, outermost first, the root left out. */
@@ -259,6 +278,9 @@ function inheritCpuset(directory: string): void {
   }
 }
 
+/** Of a cgroup that was removed, with an open file or without. */
+const isGone = (error: unknown) => ["ENOENT", "ENODEV", "ENOTDIR"].includes(errnoOf(error) ?? "");
+
 function processesBelow(directory: string): number[] {
   const pids: number[] = [];
   const visit = (each: string) => {
@@ -267,8 +289,9 @@ function processesBelow(directory: string): number[] {
         if (line) pids.push(Number(line));
       for (const entry of fs.readdirSync(each, { withFileTypes: true }))
         if (entry.isDirectory()) visit(path.join(each, entry.name));
-    } catch {
+    } catch (error) {
       // removed while we looked
+      if (!isGone(error)) throw error;
     }
   };
   visit(directory);

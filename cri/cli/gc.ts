@@ -25,7 +25,7 @@ ${configHelp}`,
       const leaks = daemon
         ? await findLeaks({ config, paths: new StatePaths(config.state), daemon, minAgeMs: minAgeS * 1000 })
         : [];
-      const { taken, failed } = await takeAway(leaks);
+      const { taken, failed } = await takeAway(leaks, config);
       for (const id of done.removedImages) process.stdout.write(`removed image ${id}\n`);
       for (const { kind, what } of taken) process.stdout.write(`removed ${kind} ${what}\n`);
       process.stdout.write(

@@ -13,9 +13,11 @@ export type LeakKind =
   | "namespace"
   | "monitor"
   | "cgroup"
+  | "container's cgroup"
   | "address"
   | "network attachment"
   | "writable layer"
+  | "volume"
   | "exit file"
   | "runtime's record";
 
@@ -57,12 +59,38 @@ export async function findLeaks(node: Node): Promise<Leak[]> {
     ...(await addresses(node)),
     ...named(config.cni.cache_dir, "network attachment", gc),
     ...named(path.join(config.root, "snapshots"), "writable layer", restart),
+    ...named(path.join(config.root, "volumes"), "volume", gc),
     ...named(paths.exits, "exit file", gc),
     ...children(paths.runtimes).flatMap((root) => named(root, "runtime's record", gc)),
   ];
   // what is looked up last knows all that was made meanwhile
   const known = knownIds(node);
-  return all.filter(({ id, ageMs }) => !known.has(id) && ageMs >= node.minAgeMs);
+  const leaks = all.filter(({ id, ageMs }) => !known.has(id) && ageMs >= node.minAgeMs);
+  return withCgroups(leaks);
+}
+
+/** What has left something of ours here was ours, and so is a cgroup of its name, with all that still runs in it. */
+function withCgroups(leaks: Leak[]): Leak[] {
+  const own = new Set(leaks.filter(({ kind }) => isOwn.has(kind)).map(({ id }) => id));
+  if (own.size === 0) return leaks;
+  const found = hierarchies()
+    .flatMap(cgroupsBelow)
+    .flatMap((what): Leak[] => {
+      const id = idPattern.exec(path.basename(what))?.[0];
+      return id && own.has(id) ? [{ kind: "container's cgroup", what, id, ageMs: ageOf(what), remedy: gc }] : [];
+    });
+  const known = new Set(found.map(({ what }) => what));
+  return [...leaks.filter(({ what }) => !known.has(what)), ...found];
+}
+
+const isOwn = new Set<LeakKind>(["mount", "namespace", "monitor", "exit file", "runtime's record"]);
+
+const cgroupsBelow = (directory: string): string[] =>
+  children(directory).flatMap((each) => [each, ...cgroupsBelow(each)]);
+
+function hierarchies(): string[] {
+  const { unified, controllers } = detectCgroups();
+  return [...new Set([...(unified ? [unified] : []), ...controllers.values()])];
 }
 
 /** What the daemon lists, and what is being made; without a daemon, what has a directory. */
@@ -99,9 +127,7 @@ function monitors({ paths }: Node): Leak[] {
 
 /** Empty ones of pods that name no parent, and scopes of the systemd driver: others may be another runtime's. */
 function cgroups(): Leak[] {
-  const { unified, controllers } = detectCgroups();
-  const hierarchies = [...new Set([...(unified ? [unified] : []), ...controllers.values()])];
-  return hierarchies
+  return hierarchies()
     .flatMap((hierarchy) => [...children(path.join(hierarchy, ownParent)), ...scopes(hierarchy)])
     .flatMap((directory) => {
       const id = idPattern.exec(path.basename(directory))?.[0];
