@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { readChunksInRoot } from "../../sys/rooted-path";
+import { checkFileInRoot, readChunksInRoot } from "../../sys/rooted-path";
 import { quote, invalid } from "./check-text";
 
 /** A line of /etc/passwd (passwd(5)), as far as it matters. */
@@ -33,6 +33,14 @@ export function checkAccountId(what: "user" | "group", id: bigint): number {
     throw invalid(`the ${what} ${quote(id.toString())} is not between 0 and ${maxAccountId}`);
   }
   return Number(id);
+}
+
+/**
+ * Throws InvalidArgument for account files that cannot be read: runtimes read both within the container, whoever runs
+ * in it, and runc waits for ever for the writer of a FIFO.
+ */
+export function checkAccountFiles(root: string): void {
+  for (const path of ["/etc/passwd", "/etc/group"]) checkFileInRoot({ root, path, limitBytes });
 }
 
 /**

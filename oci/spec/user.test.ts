@@ -93,6 +93,10 @@ describe("resolveUser()", () => {
     execFileSync("mkfifo", [path.join(root, "etc/passwd")]);
     await expect(resolve("5")).rejects.toThrow(/not a regular file/);
     fs.rmSync(path.join(root, "etc/passwd"));
+    execFileSync("mkfifo", [path.join(root, "etc/group")]);
+    // though nothing in it is asked for
+    await expect(resolve("5", { supplementalGroupsPolicy: 1 })).rejects.toThrow(/group.* is not a regular file/);
+    fs.rmSync(path.join(root, "etc/group"));
     fs.symlinkSync("/../../../../../etc/passwd", path.join(root, "etc/passwd"));
     await expect(resolve("daemon")).rejects.toMatchObject({ code: "InvalidArgument" });
     fs.rmSync(path.join(root, "etc/passwd"));

@@ -1,6 +1,6 @@
 import type { LinuxContainerSecurityContext } from "../../api/messages";
 import { SupplementalGroupsPolicy } from "../../api/messages";
-import { accountsIn, checkAccountId, groupsIn, maxAccountId, parseAccountId } from "./account-files";
+import { accountsIn, checkAccountFiles, checkAccountId, groupsIn, maxAccountId, parseAccountId } from "./account-files";
 import { checkCount, checkNoNul, invalid, quote } from "./check-text";
 
 /** The kernel's own limit (setgroups(2)). */
@@ -34,6 +34,7 @@ export interface ResolvedUser {
  */
 export async function resolveUser({ rootfsPath, securityContext, imageUser }: ResolveUserInput): Promise<ResolvedUser> {
   const wanted = wantedUser(securityContext, imageUser);
+  checkAccountFiles(rootfsPath);
   const account = await findAccount(rootfsPath, wanted.user);
   const uid = typeof wanted.user === "number" ? wanted.user : account!.uid;
   const merge = checkPolicy(securityContext?.supplementalGroupsPolicy ?? SupplementalGroupsPolicy.Merge);
