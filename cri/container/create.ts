@@ -94,7 +94,7 @@ async function build(services: Services, made: NewContainer, undo: UndoStack): P
   const bundle = paths.container(id);
   const rootfs = paths.rootfs(id);
   fs.mkdirSync(rootfs, { recursive: true, mode: 0o711 });
-  const logPath = prepareLogPath(sandbox.config.logDirectory, config.logPath);
+  const logPath = await prepareLogPath(sandbox.config.logDirectory, config.logPath);
 
   undo.push("the root filesystem", () => images.releaseRootfs(id, rootfs));
   const userNamespace = userNamespaceOf(sandbox);

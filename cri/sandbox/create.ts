@@ -88,7 +88,7 @@ async function build(services: Services, { id, config, handler }: NewSandbox, un
 
   const namespaceDirectory = path.join(directory, "ns");
   fs.mkdirSync(namespaceDirectory, { recursive: true, mode: 0o711 });
-  if (config.logDirectory) makeLogDirectory(config.logDirectory);
+  if (config.logDirectory) await makeLogDirectory(config.logDirectory);
   const record: SandboxRecord = {
     version: recordVersion,
     id,
