@@ -7,6 +7,7 @@ import { loadDefaultProfile } from "../oci/apparmor/load-default";
 import { RuntimeHandlers } from "../oci/runtime/handlers";
 import { daemonCapabilities } from "../oci/spec/capabilities";
 import { Cgroups } from "../sys/cgroups";
+import { keepDescriptorsFromChildren } from "../sys/close-on-exec";
 import { KeyedLock } from "../sys/keyed-lock";
 import { takeLockFile } from "../sys/lock-file";
 import { HostMounts } from "../sys/mounts";
@@ -59,6 +60,7 @@ export interface Daemon {
  * with what ends it. Throws where another daemon has the directories or something it needs is missing.
  */
 export async function startDaemon(config: Config): Promise<Daemon> {
+  keepDescriptorsFromChildren();
   const log = new Logger(config.log.level, config.log.format);
   const paths = new StatePaths(config.state);
   for (const directory of [config.root, config.state]) makeDirectory(directory, 0o711);

@@ -58,6 +58,17 @@ export interface RootedFile {
  * Throws InvalidArgument for anything that is not a regular file, is over the limit, or cannot be opened.
  */
 export function readChunksInRoot(file: RootedFile): Iterable<Buffer> | undefined {
+  const opened = openFileInRoot(file);
+  return opened === undefined ? undefined : chunksOf(opened, file);
+}
+
+/** Throws where `readChunksInRoot` would at once, for a file that somebody else is going to read. */
+export function checkFileInRoot(file: RootedFile): void {
+  const opened = openFileInRoot(file);
+  if (opened !== undefined) fs.closeSync(opened);
+}
+
+function openFileInRoot(file: RootedFile): number | undefined {
   let found: number;
   try {
     found = openInRoot(file.root, file.path);
@@ -68,13 +79,12 @@ export function readChunksInRoot(file: RootedFile): Iterable<Buffer> | undefined
     });
   }
   // the type is known before anything is opened for reading: opening alone can block, or do things to a device
-  const opened = withFd(found, (fd) => {
+  return withFd(found, (fd) => {
     const stat = fs.fstatSync(fd);
     if (!stat.isFile()) throw new BerthError("InvalidArgument", `${file.path} of the container is not a regular file`);
     if (stat.size > file.limitBytes) throw tooLarge(file);
     return fs.openSync(`/proc/self/fd/${fd}`, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
   });
-  return chunksOf(opened, file);
 }
 
 const tooLarge = (file: RootedFile) =>
@@ -118,9 +128,10 @@ export function directoryInRoot(root: string, inside: string): string | undefine
 
 /**
  * `inside` with every link replaced, as a path inside the root; what does not exist is taken as it is written, which
- * openat2 cannot do. For judging a path by its text, not for opening it. Throws InvalidArgument for a loop of links.
+ * openat2 cannot do. For judging a path by its text, not for opening it. `passed` hears of every place on the way. Throws
+ * InvalidArgument for a loop of links.
  */
-export function resolveTextInRoot(root: string, inside: string): string {
+export function resolveTextInRoot(root: string, inside: string, passed?: (place: string) => void): string {
   let resolved = "/";
   let links = 0;
   const pending = inside.split("/").reverse();
@@ -134,6 +145,7 @@ export function resolveTextInRoot(root: string, inside: string): string {
     const target = linkTarget(root + next);
     if (target === undefined) {
       resolved = next;
+      passed?.(resolved);
       continue;
     }
     if (++links > maxLinks) throw new BerthError("InvalidArgument", `${inside} has too many levels of links`);

@@ -98,7 +98,7 @@ async function build(services: Services, made: NewContainer, undo: UndoStack): P
   const userNamespace = userNamespaceOf(sandbox);
   makeObjectDirectory(bundle, outerRoot(userNamespace));
   fs.mkdirSync(rootfs, { mode: 0o711 });
-  const logPath = prepareLogPath(sandbox.config.logDirectory, config.logPath);
+  const logPath = await prepareLogPath(sandbox.config.logDirectory, config.logPath);
 
   undo.push("the root filesystem", () => images.releaseRootfs(id, rootfs));
   const selinux = selinuxLabels(kernelFeatures().selinux, [

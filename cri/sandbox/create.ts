@@ -91,7 +91,7 @@ async function build(services: Services, { id, config, handler }: NewSandbox, un
   const owner = outerRoot(user);
   makeObjectDirectory(directory, owner);
   fs.mkdirSync(namespaceDirectory, { mode: 0o711 });
-  if (config.logDirectory) makeLogDirectory(config.logDirectory);
+  if (config.logDirectory) await makeLogDirectory(config.logDirectory);
   const record: SandboxRecord = {
     version: recordVersion,
     id,

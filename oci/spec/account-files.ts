@@ -1,4 +1,5 @@
-import { readChunksInRoot } from "../../sys/rooted-path";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { checkFileInRoot, readChunksInRoot } from "../../sys/rooted-path";
 import { quote, invalid } from "./check-text";
 
 /** A line of /etc/passwd (passwd(5)), as far as it matters. */
@@ -34,34 +35,60 @@ export function checkAccountId(what: "user" | "group", id: bigint): number {
   return Number(id);
 }
 
-/** The accounts of a root filesystem; none where it has no such file. Throws InvalidArgument as `readChunksInRoot`. */
-export function* accountsIn(root: string): Iterable<Account> {
-  for (const line of linesIn(root, "/etc/passwd")) {
-    const [name = "", , uid = "", gid = ""] = line.split(":");
-    if (name !== "" && isId(uid) && isId(gid)) yield { name, uid: Number(uid), gid: Number(gid) };
+/**
+ * Throws InvalidArgument for account files that cannot be read: runtimes read both within the container, whoever runs
+ * in it, and runc waits for ever for the writer of a FIFO.
+ */
+export function checkAccountFiles(root: string): void {
+  for (const path of ["/etc/passwd", "/etc/group"]) checkFileInRoot({ root, path, limitBytes });
+}
+
+/**
+ * The accounts of a root filesystem in their order, many at a time; none where it has no such file. Throws
+ * InvalidArgument as `readChunksInRoot`.
+ */
+export async function* accountsIn(root: string): AsyncIterable<Account[]> {
+  for await (const lines of linesIn(root, "/etc/passwd")) {
+    const accounts = lines.map((line) => line.split(":"));
+    yield accounts
+      .filter(([name = "", , uid = "", gid = ""]) => name !== "" && isId(uid) && isId(gid))
+      .map(([name, , uid, gid]) => ({ name: name!, uid: Number(uid), gid: Number(gid) }));
   }
 }
 
 /** The groups of a root filesystem, likewise. */
-export function* groupsIn(root: string): Iterable<AccountGroup> {
-  for (const line of linesIn(root, "/etc/group")) {
-    const [name = "", , gid = "", members = ""] = line.split(":");
-    if (name !== "" && isId(gid)) yield { name, gid: Number(gid), members: members.split(",").map((m) => m.trim()) };
+export async function* groupsIn(root: string): AsyncIterable<AccountGroup[]> {
+  for await (const lines of linesIn(root, "/etc/group")) {
+    const groups = lines.map((line) => line.split(":"));
+    yield groups
+      .filter(([name = "", , gid = ""]) => name !== "" && isId(gid))
+      .map(([name, , gid, members = ""]) => ({
+        name: name!,
+        gid: Number(gid),
+        members: members.split(",").map((member) => member.trim()),
+      }));
   }
 }
 
 // a line that is not as it should be names nobody, as in the C library
 const isId = (text: string) => /^[0-9]{1,10}$/.test(text) && Number(text) <= maxAccountId;
 
-function* linesIn(root: string, path: string): Iterable<string> {
-  let rest = "";
+async function* linesIn(root: string, path: string): AsyncIterable<string[]> {
+  // of a line whose end has not come yet
+  let pieces: Buffer[] = [];
   for (const chunk of readChunksInRoot({ root, path, limitBytes }) ?? []) {
-    const lines = (rest + chunk.toString("latin1")).split("\n");
-    rest = lines.pop() ?? "";
-    // latin1 keeps bytes apart from one another whatever a chunk cuts; names are compared as UTF-8
-    for (const line of lines) yield utf8Of(line);
+    const end = chunk.lastIndexOf("\n");
+    if (end >= 0) {
+      yield textOf([...pieces, chunk.subarray(0, end)])
+        .split("\n")
+        .map((line) => line.trim());
+      pieces = [];
+    }
+    pieces.push(chunk.subarray(end + 1));
+    // an image that has the most that is allowed must not keep others waiting
+    await nextTurn();
   }
-  if (rest !== "") yield utf8Of(rest);
+  yield [textOf(pieces).trim()];
 }
 
-const utf8Of = (line: string) => Buffer.from(line, "latin1").toString("utf8").trim();
+const textOf = (pieces: Buffer[]) => Buffer.concat(pieces).toString("utf8");

@@ -47,14 +47,11 @@ describe("workingDirectory()", () => {
     expect(workingDirectory("", {}, root)).toBe("/");
   });
 
-  test.each(["a", "/a\nb", "/proc/self/fd/7", "/proc/1/task/1/fd", "/x/../dev/fd/3", "/trap", "/trap/../.."])(
-    "refuses %j",
-    (cwd) => {
-      if (cwd === "/trap/../..") {
-        expect(workingDirectory(cwd, {}, root)).toBe(cwd);
-        return;
-      }
-      expect(() => workingDirectory(cwd, {}, root)).toThrow(expect.objectContaining({ code: "InvalidArgument" }));
-    },
-  );
+  test.each([
+    ...["a", "/a\nb", "/proc/self/fd/7", "/proc/1/task/1/fd", "/x/../dev/fd/3", "/trap"],
+    // out again is not back: what the descriptor stands for has a parent of its own
+    ...["/proc/self/fd/7/../../..", "/trap/../..", "/trap/x"],
+  ])("refuses %j", (cwd) => {
+    expect(() => workingDirectory(cwd, {}, root)).toThrow(expect.objectContaining({ code: "InvalidArgument" }));
+  });
 });

@@ -30,13 +30,14 @@ const descriptorPath = /^\/(proc|dev)\/((self|thread-self|[0-9]+)(\/task\/[0-9]+
 
 /**
  * The working directory: the request's, else the image's, else "/". Throws InvalidArgument where it is not absolute, or
- * leads by text or by links of the image to an open descriptor, which an unpatched runtime would follow to the host
- * (CVE-2024-21626).
+ * leads by text or by links of the image to or through an open descriptor, which an unpatched runtime would follow to
+ * the host (CVE-2024-21626).
  */
 export function workingDirectory(requested: string, image: SpecImageConfig, rootfsPath: string): string {
   const cwd = checkAbsolutePath("the working directory", requested || image.WorkingDir || "/");
-  if (descriptorPath.test(resolveTextInRoot(rootfsPath, cwd))) {
+  resolveTextInRoot(rootfsPath, cwd, (place) => {
+    if (!descriptorPath.test(place)) return;
     throw invalid(`the working directory ${quote(cwd)} leads to an open file descriptor`);
-  }
+  });
   return cwd;
 }

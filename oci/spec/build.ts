@@ -54,7 +54,7 @@ export async function buildSpec(input: SpecInput): Promise<BuiltSpec> {
   });
   const namespaces = specNamespaces(input);
   const hidden = hiddenPaths(context);
-  const account = resolveUser({ rootfsPath, securityContext: context, imageUser: image.config.User ?? "" });
+  const account = await resolveUser({ rootfsPath, securityContext: context, imageUser: image.config.User ?? "" });
   const capabilities = capabilitySets({
     requested: context?.capabilities ?? null,
     privileged,

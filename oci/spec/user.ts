@@ -1,7 +1,10 @@
 import type { LinuxContainerSecurityContext } from "../../api/messages";
 import { SupplementalGroupsPolicy } from "../../api/messages";
-import { accountsIn, checkAccountId, groupsIn, maxAccountId, parseAccountId } from "./account-files";
+import { accountsIn, checkAccountFiles, checkAccountId, groupsIn, maxAccountId, parseAccountId } from "./account-files";
 import { checkCount, checkNoNul, invalid, quote } from "./check-text";
+
+/** The kernel's own limit (setgroups(2)). */
+const mostGroups = 65536;
 
 export interface ResolveUserInput {
   /** Mounted; its /etc/passwd and /etc/group are asked. */
@@ -29,19 +32,20 @@ export interface ResolvedUser {
  * (CVE-2026-46680), and the image's group memberships count only under the policy Merge (KEP-3619).
  * Throws InvalidArgument for numbers out of range, unknown names, and account files that are not plain, small files.
  */
-export function resolveUser({ rootfsPath, securityContext, imageUser }: ResolveUserInput): ResolvedUser {
+export async function resolveUser({ rootfsPath, securityContext, imageUser }: ResolveUserInput): Promise<ResolvedUser> {
   const wanted = wantedUser(securityContext, imageUser);
-  const account = findAccount(rootfsPath, wanted.user);
+  checkAccountFiles(rootfsPath);
+  const account = await findAccount(rootfsPath, wanted.user);
   const uid = typeof wanted.user === "number" ? wanted.user : account!.uid;
   const merge = checkPolicy(securityContext?.supplementalGroupsPolicy ?? SupplementalGroupsPolicy.Merge);
-  const { named, memberships } = readGroups(rootfsPath, {
+  const { named, memberships } = await readGroups(rootfsPath, {
     named: typeof wanted.group === "string" ? wanted.group : undefined,
     member: merge ? account?.name : undefined,
   });
   const gid = typeof wanted.group === "number" ? wanted.group : (named ?? account?.gid ?? 0);
   const asked = securityContext?.supplementalGroups ?? [];
-  checkCount("supplemental groups", asked, 65536);
   const additionalGids = new Set([gid, ...memberships, ...asked.map((group) => checkAccountId("group", group))]);
+  checkCount("supplemental groups", [...additionalGids], mostGroups);
   return { uid, gid, additionalGids: [...additionalGids].sort((a, b) => a - b), username: account?.name };
 }
 
@@ -83,21 +87,24 @@ function checkPolicy(policy: number): boolean {
   throw invalid(`the supplemental groups policy ${policy} is unknown`);
 }
 
-function findAccount(root: string, user: number | string) {
-  for (const account of accountsIn(root)) {
-    if (typeof user === "number" ? account.uid === user : account.name === user) return account;
+async function findAccount(root: string, user: number | string) {
+  for await (const accounts of accountsIn(root)) {
+    const found = accounts.find(({ name, uid }) => (typeof user === "number" ? uid : name) === user);
+    if (found) return found;
   }
   if (typeof user === "string") throw invalid(`the user ${quote(user)} is not in the container's /etc/passwd`);
   return undefined;
 }
 
-function readGroups(root: string, wanted: { named?: string; member?: string }) {
+async function readGroups(root: string, wanted: { named?: string; member?: string }) {
   const memberships: number[] = [];
   let named: number | undefined;
   if (wanted.named === undefined && wanted.member === undefined) return { named, memberships };
-  for (const group of groupsIn(root)) {
-    if (named === undefined && group.name === wanted.named) named = group.gid;
-    if (wanted.member !== undefined && group.members.includes(wanted.member)) memberships.push(group.gid);
+  for await (const groups of groupsIn(root)) {
+    named ??= groups.find(({ name }) => name === wanted.named)?.gid;
+    if (wanted.member === undefined) continue;
+    const { member } = wanted;
+    memberships.push(...groups.filter(({ members }) => members.includes(member)).map(({ gid }) => gid));
   }
   if (wanted.named !== undefined && named === undefined) {
     throw invalid(`the group ${quote(wanted.named)} is not in the container's /etc/group`);
