@@ -26,11 +26,20 @@ export interface ImportLimits {
   mostMembers: number;
   /** Bytes of one blob. */
   mostBlobBytes: number;
+  /** The archive may have this many times the bytes of its file when it is decompressed. */
+  mostRatio: number;
+  /** However small its file, it may have so many bytes. */
+  allowedBytes: number;
 }
 
 type Members = Map<string, { digest: Digest; size: number }>;
 
-const defaultLimits: ImportLimits = { mostMembers: 20_000, mostBlobBytes: 64 * 2 ** 30 };
+const defaultLimits: ImportLimits = {
+  mostMembers: 20_000,
+  mostBlobBytes: 64 * 2 ** 30,
+  mostRatio: 200,
+  allowedBytes: 1 << 30,
+};
 const maxIndexDepth = 3;
 const manifestMediaType = "application/vnd.oci.image.manifest.v1+json";
 
@@ -38,7 +47,7 @@ const manifestMediaType = "application/vnd.oci.image.manifest.v1+json";
  * Takes in the images of an archive, plain or compressed: an OCI layout (image spec, image-layout.md), what `docker
  * save` writes, or both in one. Every member goes into the store as a blob; what no image needs is left to the garbage
  * collector. Names come from `name`, else from the archive. Throws InvalidArgument where the archive is neither, is
- * damaged or leads outside; NotFound where `file` is not there.
+ * damaged or leads outside; ResourceExhausted where it is far larger than it looks; NotFound where `file` is not there.
  */
 export async function importArchive(
   file: string,
@@ -68,7 +77,8 @@ export async function importArchive(
 async function storeMembers(fd: number, store: ContentStore, limits: ImportLimits): Promise<Members> {
   const members: Members = new Map();
   const links: [from: string, to: string][] = [];
-  for await (const { entry, body } of readArchive(decompressed(fd), limits.mostMembers)) {
+  const mostBytes = Math.max(limits.allowedBytes, fs.fstatSync(fd).size * limits.mostRatio);
+  for await (const { entry, body } of readArchive(bounded(decompressed(fd), mostBytes), limits.mostMembers)) {
     if (entry.type === "symlink" || entry.type === "hardlink") links.push([entry.path, linkTarget(entry)]);
     if (entry.type !== "file") continue;
     const stored = await storeMember(entry.path, entry.sizeBytes, { body, store, limits });
@@ -80,6 +90,19 @@ async function storeMembers(fd: number, store: ContentStore, limits: ImportLimit
     if (target) members.set(from, target);
   }
   return members;
+}
+
+async function* bounded(source: AsyncIterable<Buffer>, mostBytes: number): AsyncGenerator<Buffer> {
+  let total = 0;
+  for await (const bytes of source) {
+    total += bytes.length;
+    if (total > mostBytes) {
+      throw new BerthError("ResourceExhausted", `the archive unpacks to more than ${mostBytes} bytes`, {
+        hint: "its compressed size promises less; is it an archive that you trust?",
+      });
+    }
+    yield bytes;
+  }
 }
 
 async function storeMember(

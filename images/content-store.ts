@@ -1,9 +1,10 @@
 import { createHash, randomBytes } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
-import { BerthError } from "../api/errors";
+import { BerthError, during } from "../api/errors";
 import { type Digest, hexOf, isDigest } from "../api/ids";
 import { syncDirectory } from "../sys/durable-file";
+import { errnoOf } from "../sys/libc";
 import { diskError } from "./disk-error";
 import type { DiskUsage } from "./disk-usage";
 import type { Leases } from "./leases";
@@ -75,7 +76,12 @@ export class ContentStore implements BlobStore {
     if (size > limitBytes) {
       throw new BerthError("ResourceExhausted", `blob ${digest} has ${size} bytes, more than ${limitBytes}`);
     }
-    return fs.promises.readFile(this.pathOf(digest));
+    const bytes = await fs.promises.readFile(this.pathOf(digest)).catch((error) => {
+      if (errnoOf(error) !== "EIO") throw during(`reading blob ${digest}`, error);
+    });
+    if (bytes && digestOf(bytes) === digest) return bytes;
+    this.delete(digest);
+    throw new BerthError("NotFound", `blob ${digest} was damaged on the disk and is gone`);
   }
 
   async ingest(blob: Descriptor, source: AsyncIterable<Uint8Array>, onBytes?: (count: number) => void): Promise<void> {
@@ -91,9 +97,13 @@ export class ContentStore implements BlobStore {
     return this.write(source, { limitBytes });
   }
 
-  /** Removes a blob; does nothing where it is gone. */
+  /** Removes a blob; does nothing where it is gone. Throws ResourceExhausted where the disk lets nothing be removed. */
   delete(digest: Digest): void {
-    fs.rmSync(this.pathOf(digest), { force: true });
+    try {
+      fs.rmSync(this.pathOf(digest), { force: true });
+    } catch (error) {
+      throw diskError(this.pathOf(digest), error);
+    }
     this.sizes.delete(digest);
   }
 
@@ -146,11 +156,14 @@ export class ContentStore implements BlobStore {
       this.sizes.set(written.digest, written.size);
       return written;
     } catch (error) {
-      await fs.promises.rm(temporary, { force: true });
+      // on a disk that lets nothing be removed it goes with the next start
+      await fs.promises.rm(temporary, { force: true }).catch(() => {});
       throw error instanceof BerthError ? error : diskError(temporary, error);
     }
   }
 }
+
+const digestOf = (bytes: Uint8Array) => `sha256:${createHash("sha256").update(bytes).digest("hex")}` as Digest;
 
 interface WriteRequest {
   limitBytes: number;

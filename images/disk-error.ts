@@ -8,6 +8,9 @@ const reasons: Record<string, string> = {
   EIO: "the disk failed",
 };
 
+/** Whether an error says that the disk is full, read-only or broken. */
+export const isDiskFault = (error: unknown): boolean => Object.hasOwn(reasons, errnoOf(error) ?? "");
+
 /**
  * An error met while writing at `path`: ResourceExhausted with the path where the disk is full, read-only or broken;
  * else its own code.

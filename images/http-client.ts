@@ -123,9 +123,12 @@ export class HttpClient {
 const maxDiscardedBytes = 64 * 1024;
 
 function discard(message: IncomingMessage): void {
+  let discardedBytes = 0;
   message.on("error", () => {});
-  if (Number(message.headers["content-length"] ?? 0) > maxDiscardedBytes) message.destroy();
-  else message.resume();
+  message.on("data", (chunk: Buffer) => {
+    discardedBytes += chunk.length;
+    if (discardedBytes > maxDiscardedBytes) message.destroy();
+  });
 }
 
 function redirectTarget(from: URL, location: string): URL {

@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os";
 import path from "node:path";
 import type { Config } from "../api/config/schema";
 import { BerthError, codeOf, messageOf } from "../api/errors";
-import type { ContainerId, Digest, ImageId } from "../api/ids";
+import type { ChainId, ContainerId, Digest, ImageId } from "../api/ids";
 import type { UserNamespace } from "../sys/id-mapping";
 import type { Mounts } from "../sys/mounts";
 import { exportArchive } from "./archive-export";
@@ -200,21 +200,11 @@ export class ImageService {
 
   /**
    * Makes a container's writable root file system over an image and mounts it at `target`, an existing directory.
-   * Layers that have vanished are unpacked anew. Throws NotFound for an image that is not there.
+   * Layers that have vanished are unpacked anew. Throws NotFound for an image that is not there, or no longer whole.
    */
   async mountRootfs(request: MountRequest & { containerId: ContainerId }): Promise<void> {
     const { containerId, image, ...mount } = request;
-    const record = this.images.get(image);
-    if (!record) throw new BerthError("NotFound", `image ${image} is not there`, { hint: "pull it first" });
-    const endLease = this.leases.begin();
-    try {
-      if (!record.layers.every(({ chainId }) => this.layers.has(chainId))) await this.repair(record);
-      const chainIds = record.layers.map(({ chainId }) => chainId);
-      const layers = this.layers.diffPaths(chainIds);
-      await this.snapshots.prepare({ id: containerId, chainIds, layers, ...mount });
-    } finally {
-      endLease();
-    }
+    await this.withLayers(image, (stack) => this.snapshots.prepare({ id: containerId, ...stack, ...mount }));
   }
 
   /** Unmounts and removes what mountRootfs() made; does nothing where it is gone. */
@@ -228,15 +218,9 @@ export class ImageService {
     return this.snapshots.list();
   }
 
-  /** Mounts an image for reading alone. Throws NotFound. */
-  mountImageReadOnly({ image, ...mount }: MountRequest): void {
-    const record = this.images.get(image);
-    if (!record) throw new BerthError("NotFound", `image ${image} is not there`, { hint: "pull it first" });
-    const chainIds = record.layers.map(({ chainId }) => chainId);
-    const missing = chainIds.find((chainId) => !this.layers.has(chainId));
-    if (missing)
-      throw new BerthError("FailedPrecondition", `layer ${missing} is gone`, { hint: "pull the image again" });
-    this.snapshots.mountReadOnly({ chainIds, layers: this.layers.diffPaths(chainIds), ...mount });
+  /** Mounts an image for reading alone. Vanished layers and errors are as for mountRootfs(). */
+  async mountImageReadOnly({ image, ...mount }: MountRequest): Promise<void> {
+    await this.withLayers(image, (stack) => this.snapshots.mountReadOnly({ ...stack, ...mount }));
   }
 
   /** Undoes mountImageReadOnly(); does nothing where that is undone. */
@@ -276,6 +260,14 @@ export class ImageService {
   ): Promise<ImageRecord> {
     const { manifest, config, tags, digests } = image;
     const layers = layersOf(manifest, config);
+    // a blob that was there before: one of another size would be taken for damaged at the next start
+    const lie = [manifest.config, ...manifest.layers].find((blob) => !this.blobs.isWhole(blob));
+    if (lie) {
+      throw new BerthError(
+        "InvalidArgument",
+        `manifest ${manifest.digest} is refused: blob ${lie.digest} has not the ${lie.size} bytes that it says`,
+      );
+    }
     const report = (layer: Layer, state: "unpacking" | "done") => {
       const { digest, size } = layer.blob;
       onProgress?.({ digest, state, doneBytes: size, totalBytes: size });
@@ -296,16 +288,44 @@ export class ImageService {
     });
   }
 
+  /** Uses an image's layers, whole ones, which nothing removes meanwhile. */
+  private async withLayers(
+    image: ImageId,
+    use: (stack: { chainIds: ChainId[]; layers: string[] }) => void | Promise<void>,
+  ): Promise<void> {
+    const record = this.images.get(image);
+    if (!record) throw new BerthError("NotFound", `image ${image} is not there`, { hint: "pull it first" });
+    const endLease = this.leases.begin();
+    try {
+      const chainIds = record.layers.map(({ chainId }) => chainId);
+      // each one is asked for, so that none is collected
+      const missing = chainIds.filter((chainId) => !this.layers.has(chainId));
+      if (missing.length > 0) await this.repair(record);
+      await use({ chainIds, layers: this.layers.diffPaths(chainIds) });
+    } finally {
+      endLease();
+    }
+  }
+
+  /** Unpacks anew what has vanished. An image whose blobs are gone or damaged too is one no more: it can be pulled. */
   private async repair(record: ImageRecord): Promise<void> {
     this.modules.warn(`layers of image ${record.id} are gone and unpacked anew`);
-    for (const { blob } of record.layers) {
-      if (await this.blobs.has(blob.digest)) continue;
-      await this.images.remove(record.id);
-      throw new BerthError("NotFound", `blob ${blob.digest} of image ${record.id} is gone`, {
-        hint: "pull the image again",
-      });
+    const lost: Digest[] = [];
+    for (const { blob } of record.layers) if (!(await this.blobs.has(blob.digest))) lost.push(blob.digest);
+    if (lost.length === 0) {
+      try {
+        await this.layers.ensure(record.layers);
+        return;
+      } catch (error) {
+        if (codeOf(error) !== "InvalidArgument") throw error;
+        lost.push(...(await this.blobs.removeDamaged(record.layers.map(({ blob }) => blob.digest))));
+        if (lost.length === 0) throw error;
+      }
     }
-    await this.layers.ensure(record.layers);
+    await this.images.remove(record.id);
+    throw new BerthError("NotFound", `image ${record.id} is damaged: ${lost.join(", ")} gone`, {
+      hint: "pull the image again: only what is gone is fetched",
+    });
   }
 
   private missingOf(record: ImageRecord): string | undefined {

@@ -76,14 +76,24 @@ export class ImageStore {
     });
   }
 
-  /** Removes an image with all its names; it is in no list from the call on. Does nothing where it is gone. */
+  /**
+   * Removes an image with all its names; it is in no list from the call on. Does nothing where it is gone. Throws
+   * ResourceExhausted where the disk lets nothing be removed; then it is listed again.
+   */
   async remove(id: ImageId): Promise<void> {
+    const record = this.records.get(id);
     this.unindex(id);
     await this.lock.run("records", async () => {
       // put back meanwhile by a pull
       if (this.records.has(id)) return;
-      await fs.promises.rm(this.fileOf(id), { force: true });
-      await syncDirectory(this.root);
+      try {
+        await fs.promises.rm(this.fileOf(id), { force: true });
+        await syncDirectory(this.root);
+      } catch (error) {
+        // it would be back after the next start
+        if (record) this.index({ ...record, tags: record.tags.filter((tag) => !this.byName.has(tag)) });
+        throw diskError(this.fileOf(id), error);
+      }
     });
   }
 

@@ -5,7 +5,7 @@ import { type ChainId, type Digest, hexOf, isDigest } from "../api/ids";
 import { temporaryMark } from "../sys/durable-file";
 import { errnoOf } from "../sys/libc";
 import type { Mounts } from "../sys/mounts";
-import { diskError } from "./disk-error";
+import { diskError, isDiskFault } from "./disk-error";
 import type { DiskUsage } from "./disk-usage";
 import { copyRootMetadata, finishAlone, layerPaths } from "./layer-finish";
 import type { Leases } from "./leases";
@@ -111,7 +111,8 @@ export class LayerStore {
     if (!this.metas.has(chainId)) return false;
     if (fs.existsSync(this.paths(chainId).diff)) return true;
     this.modules.report(`the tree of layer ${chainId} is gone`);
-    this.metas.delete(chainId);
+    // with it what says that it is whole, which would speak for the half of a new tree after a crash
+    this.remove(chainId).catch((error) => this.modules.report(messageOf(error)));
     return false;
   }
 
@@ -190,7 +191,9 @@ export class LayerStore {
       .then((meta) => this.commit(making, meta))
       .catch((error: unknown) => {
         this.giveUp(making);
-        throw during(`unpacking layer ${layer.diffId} in ${this.directory(layer.chainId)}`, error);
+        const directory = this.directory(layer.chainId);
+        if (isDiskFault(error)) throw diskError(directory, error);
+        throw during(`unpacking layer ${layer.diffId} in ${directory}`, error);
       });
     return making.committed;
   }

@@ -1,4 +1,4 @@
-import { BerthError } from "../api/errors";
+import { BerthError, codeOf } from "../api/errors";
 import type { Digest } from "../api/ids";
 import { maxManifestBytes, parseManifest } from "./manifest";
 import { choosePlatform, runnablePlatforms, thisMachine } from "./platform";
@@ -34,7 +34,10 @@ export async function fetchManifests(
 }
 
 async function readStored(store: BlobStore, { digest }: Descriptor): Promise<Buffer | undefined> {
-  return (await store.has(digest)) ? await store.read(digest, maxManifestBytes) : undefined;
+  return store.read(digest, maxManifestBytes).catch((error) => {
+    if (codeOf(error) !== "NotFound") throw error;
+    return undefined;
+  });
 }
 
 async function* once(body: Uint8Array): AsyncGenerator<Uint8Array> {

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Config } from "../api/config/schema";
-import { BerthError, during } from "../api/errors";
+import { BerthError, codeOf, during } from "../api/errors";
 import type { Digest } from "../api/ids";
 import { KeyedLock } from "../sys/keyed-lock";
 import { Limiter } from "../sys/limiter";
@@ -12,6 +12,7 @@ import { fetchManifests } from "./manifest-chain";
 import { formatReference, type Reference } from "./reference";
 import { RegistryClient } from "./registry-client";
 import { findRegistryHosts } from "./registry-hosts";
+import { withoutSecrets } from "./remote-text";
 import { SharedRuns } from "./shared-runs";
 import type { BlobStore, Descriptor, ImageConfig, ImageManifest, PullProgress } from "./types";
 
@@ -99,6 +100,9 @@ export class Puller {
     });
     try {
       return await this.fetchImage({ ...asked, client, signal }, () => ended.abort());
+    } catch (error) {
+      // whatever a registry says, in a header, a name or a document, may be what it was sent
+      throw withoutSecrets(error, client.secrets);
     } finally {
       client.close();
     }
@@ -107,8 +111,7 @@ export class Puller {
   private async fetchImage(job: Job, end: () => void): Promise<PulledImage> {
     const { store } = this.modules;
     const { topDigest, manifest } = await fetchManifests(job.client, store);
-    await this.fetchBlob(job, manifest.config);
-    const config = parseImageConfig(await store.read(manifest.config.digest, maxConfigBytes), manifest);
+    const config = parseImageConfig(await this.fetchConfig(job, manifest.config), manifest);
     for (const layer of manifest.layers) report(job, layer, { state: "waiting", doneBytes: 0 });
     const limiter = new Limiter(this.options.images.max_concurrent_downloads);
     let failure: unknown;
@@ -128,6 +131,18 @@ export class Puller {
     );
     if (failure !== undefined) throw failure;
     return { reference: job.reference, manifest, config, configDigest: manifest.config.digest, topDigest };
+  }
+
+  /** One that has been damaged since it was fetched is gone with the first look at it, and fetched again. */
+  private async fetchConfig(job: Job, blob: Descriptor): Promise<Buffer> {
+    for (let isFirst = true; ; isFirst = false) {
+      await this.fetchBlob(job, blob);
+      try {
+        return await this.modules.store.read(blob.digest, maxConfigBytes);
+      } catch (error) {
+        if (!isFirst || codeOf(error) !== "NotFound") throw error;
+      }
+    }
   }
 
   /** Two images that share a blob fetch it once. */

@@ -63,6 +63,11 @@ export class RegistryClient {
     );
   }
 
+  /** What must not appear in a message: all that was, or might have been, sent to prove who asks. */
+  get secrets(): readonly string[] {
+    return this.endpoints.flatMap(({ secrets }) => secrets);
+  }
+
   /** Ends all connections. */
   close(): void {
     for (const endpoint of this.endpoints) endpoint.close();

@@ -77,7 +77,10 @@ export type PullProgress = (event: {
 /** Where verified blobs are (images/content-store.ts). */
 export interface BlobStore {
   has(digest: Digest): Promise<boolean>;
-  /** The whole of a small blob. Throws NotFound, and ResourceExhausted where it is larger than `limitBytes`. */
+  /**
+   * The whole of a small blob, verified. Throws NotFound, also where it has been damaged on the disk, by which it goes;
+   * ResourceExhausted where it is larger than `limitBytes`.
+   */
   read(digest: Digest, limitBytes: number): Promise<Buffer>;
   /** The file of a blob that is there. */
   pathOf(digest: Digest): string;

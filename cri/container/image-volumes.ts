@@ -43,7 +43,7 @@ export async function mountImageVolumes(
     const target = path.join(directoryOf(services, id), String(index));
     fs.mkdirSync(target, { recursive: true, mode: 0o711 });
     undo.push(`the image volume ${index}`, () => services.images.unmountImage(target));
-    services.images.mountImageReadOnly({ image: record.id, target, userNamespace, label });
+    await services.images.mountImageReadOnly({ image: record.id, target, userNamespace, label });
     volumes.set(index, {
       path: mount.imageSubPath ? subTree(target, mount.imageSubPath) : target,
       imageRef: record.id,

@@ -5,6 +5,7 @@ import { BerthError, codeOf, messageOf } from "../../api/errors";
 import { confineThread } from "../../sys/chroot";
 import { errnoOf } from "../../sys/libc";
 import { syncFilesystem } from "../../sys/sync-filesystem";
+import { isDiskFault } from "../disk-error";
 import { type Applied, LayerWriter, WhiteoutRemover } from "./apply";
 import { decompressed } from "./decompress";
 import { Directories, NeedsParents } from "./directories";
@@ -76,9 +77,10 @@ async function readLayer(blob: number, { diffId, limits }: Job & { kind: "apply"
 function failure(error: unknown): JobResult {
   if (error instanceof NeedsParents) return { kind: "needs parents", reason: error.message };
   // what the file system cannot hold, such as a name of 300 bytes, is the layer's fault
-  const impossible = /^(ENAMETOOLONG|EINVAL|ELOOP|ENOTDIR|EPERM|EMLINK)$/.test(errnoOf(error) ?? "");
+  const impossible = /^(ENAMETOOLONG|EINVAL|ELOOP|ENOTDIR|EPERM|EMLINK|EFBIG)$/.test(errnoOf(error) ?? "");
   const hint = error instanceof BerthError ? error.hint : undefined;
-  return { kind: "failed", code: impossible ? "InvalidArgument" : codeOf(error), message: messageOf(error), hint };
+  const code = impossible ? "InvalidArgument" : isDiskFault(error) ? "ResourceExhausted" : codeOf(error);
+  return { kind: "failed", code, message: messageOf(error), hint };
 }
 
 parentPort?.on("message", (job: Job) => {

@@ -214,7 +214,7 @@ describe("images and what uses them", () => {
     for (const directory of [target, volume]) fs.mkdirSync(directory);
     const { id } = service.status("a:1")!;
     await service.mountRootfs({ containerId, image: id, target });
-    service.mountImageReadOnly({ image: id, target: volume });
+    await service.mountImageReadOnly({ image: id, target: volume });
     await service.remove("a:1");
     expect(left()).toEqual({ blobs: 0, layers: 2, images: 0 });
     const restarted = await openService();
