@@ -94,7 +94,9 @@ function run(script, options) {
     child.on("exit", (code, signal) => {
       clearTimeout(timer);
       if (!report && findings.length === 0) lost(`the process ended by ${signal ?? `exit code ${code}`}`);
-      const covered = report ? `${report.covered} of ${report.blocks} blocks, ${report.corpus} inputs kept` : "cut short";
+      const covered = report
+        ? `${report.covered} of ${report.blocks} blocks, ${report.corpus} inputs kept`
+        : "cut short";
       const count = report?.executions ?? executions;
       const cases = report?.cases ?? 0;
       resolve({

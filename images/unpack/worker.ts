@@ -9,6 +9,7 @@ import { type Applied, LayerWriter, WhiteoutRemover } from "./apply";
 import { decompressed } from "./decompress";
 import { Directories, NeedsParents } from "./directories";
 import type { Job, JobResult } from "./job";
+import { isLayersFault } from "./layers-fault";
 import type { TarSink } from "./tar-entry";
 import { TarReader } from "./tar-reader";
 
@@ -75,10 +76,13 @@ async function readLayer(blob: number, { diffId, limits }: Job & { kind: "apply"
 
 function failure(error: unknown): JobResult {
   if (error instanceof NeedsParents) return { kind: "needs parents", reason: error.message };
-  // what the file system cannot hold, such as a name of 300 bytes, is the layer's fault
-  const impossible = /^(ENAMETOOLONG|EINVAL|ELOOP|ENOTDIR|EPERM|EMLINK)$/.test(errnoOf(error) ?? "");
   const hint = error instanceof BerthError ? error.hint : undefined;
-  return { kind: "failed", code: impossible ? "InvalidArgument" : codeOf(error), message: messageOf(error), hint };
+  return {
+    kind: "failed",
+    code: isLayersFault(errnoOf(error)) ? "InvalidArgument" : codeOf(error),
+    message: messageOf(error),
+    hint,
+  };
 }
 
 parentPort?.on("message", (job: Job) => {

@@ -66,7 +66,9 @@ export async function fuzz(target: FuzzTarget, options: EngineOptions): Promise<
   const corpus: Buffer[] = [];
   const reached = new Uint32Array(blocks);
   const findings = new Map<string, Finding>();
-  const dictionary = [...literals, ...(target.dictionary ?? [])].map((word) => Buffer.from(word)).filter((w) => w.length > 0);
+  const dictionary = [...literals, ...(target.dictionary ?? [])]
+    .map((word) => Buffer.from(word))
+    .filter((w) => w.length > 0);
   let compared: (readonly [string, string])[] = [];
   let executions = 0;
   const current = fs.openSync(path.join(output, "current"), "w+");

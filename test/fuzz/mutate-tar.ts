@@ -78,7 +78,14 @@ export function mutateTar(input: Buffer, offset: number, { random, other, limitB
         for (let index = 0; index < width; index++) place[index] = random.below(256);
       } else if (width >= 8) {
         const digits = random.pick([0, 1, 7, 512, 0o644, 0o7777, 65536, 2 ** 21, 2 ** 31, 2 ** 33 - 1, 2 ** 35 - 1]);
-        place.write(digits.toString(8).padStart(width - 1, "0").slice(-width).padEnd(width, "\0"), "latin1");
+        place.write(
+          digits
+            .toString(8)
+            .padStart(width - 1, "0")
+            .slice(-width)
+            .padEnd(width, "\0"),
+          "latin1",
+        );
       }
       return Buffer.concat([input.subarray(0, offset), changed]);
     }
@@ -90,7 +97,8 @@ export function repairTar(input: Buffer, offset: number): Buffer {
   const repaired = Buffer.from(input);
   for (let at = offset; at + blockBytes <= repaired.length; at += blockBytes) {
     const block = repaired.subarray(at, at + blockBytes);
-    const looksLikeHeader = block.toString("latin1", 257, 262) === "ustar" || /^[0-7]{6}\0 $/.test(block.toString("latin1", 148, 156));
+    const looksLikeHeader =
+      block.toString("latin1", 257, 262) === "ustar" || /^[0-7]{6}\0 $/.test(block.toString("latin1", 148, 156));
     if (!looksLikeHeader) continue;
     block.fill(0x20, 148, 156);
     const sum = block.reduce((total, byte) => total + byte, 0);

@@ -42,7 +42,10 @@ export const target: FuzzTarget = {
     const again = parseReference(normal);
     promise(formatReference(again) === normal, () => `${JSON.stringify(normal)} has another normal form`);
     const { host, repository, digest } = reference;
-    promise(again.host === host && again.repository === repository && again.digest === digest, () => `${normal} changes`);
+    promise(
+      again.host === host && again.repository === repository && again.digest === digest,
+      () => `${normal} changes`,
+    );
     const below = path.join(certsDirectory, host);
     promise(path.dirname(below) === certsDirectory, () => `the host ${JSON.stringify(host)} leads out of a directory`);
     for (const { base } of await findRegistryHosts(host, [certsDirectory])) {
