@@ -19,7 +19,7 @@ const defaultTag = "latest";
 
 // The distribution project's grammar: host components in any case, path components in lower case
 const hostLabel = "[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?";
-const hostPattern = new RegExp(`^(?:${hostLabel}(?:\\.${hostLabel})*|\\[[a-fA-F0-9:]+\\])(?::[0-9]{1,5})?$`);
+const hostPattern = new RegExp(`^(${hostLabel}(?:\\.${hostLabel})*|\\[[a-fA-F0-9:]+\\])(?::[0-9]{1,5})?$`);
 const componentPattern = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/;
 const tagPattern = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
 const maxRepositoryLength = 255;
@@ -45,7 +45,7 @@ export function parseReference(text: string): Reference {
   if (digest !== undefined && !isDigest(digest)) refuse("the digest is not sha256: and 64 hex digits");
   if (tag !== undefined && !tagPattern.test(tag)) refuse("the tag is malformed");
   const { host, repository } = splitHost(name);
-  if (!hostPattern.test(host) || host.length > maxHostLength) refuse("the host is malformed");
+  if (!isHost(host)) refuse("the host is malformed");
   if (repository === "") refuse("it names no repository");
   if (repository.length > maxRepositoryLength) {
     refuse(`the repository is longer than ${maxRepositoryLength} characters`);
@@ -59,6 +59,13 @@ export function parseReference(text: string): Reference {
   else if (digest === undefined) reference.tag = defaultTag;
   if (digest !== undefined) reference.digest = digest as Digest;
   return reference;
+}
+
+/** Whether `host` can be asked as it stands: a URL would make 127.0.0.1 of 0x7f.1, and takes no port past 65535. */
+function isHost(host: string): boolean {
+  const name = hostPattern.exec(host)?.[1];
+  const url = name === undefined || host.length > maxHostLength ? undefined : URL.parse(`https://${host}`);
+  return url != null && (name!.startsWith("[") || url.hostname === name!.toLowerCase());
 }
 
 function splitSuffixes(text: string): { name: string; tag?: string; digest?: string } {
@@ -76,9 +83,9 @@ function splitHost(name: string): { host: string; repository: string } {
   if (slash < 0) return { host: hubHost, repository: hubOfficial + name };
   const first = name.slice(0, slash);
   const rest = name.slice(slash + 1);
-  const isHost = first === "localhost" || /[.:]/.test(first) || first !== first.toLowerCase();
-  const host = !isHost || first === hubLegacyHost ? hubHost : first;
-  const repository = isHost ? rest : name;
+  const namesHost = first === "localhost" || /[.:]/.test(first) || first !== first.toLowerCase();
+  const host = !namesHost || first === hubLegacyHost ? hubHost : first;
+  const repository = namesHost ? rest : name;
   if (host === hubHost && repository !== "" && !repository.includes("/")) {
     return { host, repository: hubOfficial + repository };
   }
@@ -92,15 +99,6 @@ export const repositoryName = (reference: Reference) => `${reference.host}/${ref
 export function formatReference(reference: Reference): string {
   const name = repositoryName(reference);
   return reference.digest === undefined ? `${name}:${reference.tag}` : `${name}@${reference.digest}`;
-}
-
-/** As people type it: Docker Hub's host and library/ left out, the tag and digest kept. */
-export function formatFamiliar(reference: Reference): string {
-  const { host, repository, tag, digest } = reference;
-  const official = repository.startsWith(hubOfficial) ? repository.slice(hubOfficial.length) : repository;
-  const short = official.includes("/") ? repository : official;
-  const name = host === hubHost ? short : `${host}/${repository}`;
-  return `${name}${tag === undefined ? "" : `:${tag}`}${digest === undefined ? "" : `@${digest}`}`;
 }
 
 /**

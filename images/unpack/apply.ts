@@ -111,7 +111,6 @@ export class LayerWriter implements TarSink {
 
   /** Hides `path` of the layers below; what this layer has there itself stays. */
   private markRemoved(name: string): void {
-    if (name === "") throw new BerthError("InvalidArgument", "the layer removes its own root");
     const directory = this.directories.resolve(parentOf(name));
     const path = joined(directory, baseOf(name));
     const stats = fs.lstatSync(this.directories.at(path), { throwIfNoEntry: false });
@@ -166,6 +165,9 @@ export class LayerWriter implements TarSink {
       throw new BerthError("InvalidArgument", `the hard link ${shown(path)} leads to ${shown(entry.link)}: no file`);
     }
     if (target === path) return;
+    if (target.startsWith(`${path}/`)) {
+      throw new BerthError("InvalidArgument", `the hard link ${shown(path)} would replace a directory of its own file`);
+    }
     this.inPlaceOf(path, () => fs.linkSync(this.directories.at(target), this.directories.at(path)));
   }
 

@@ -146,6 +146,13 @@ test("end() takes an archive whose zero blocks or last padding are missing", () 
 });
 
 test.each([
+  [
+    "a sparse file has a directory's name",
+    Buffer.concat([
+      block({ name: "x", type: "x", data: record("GNU.sparse.size=100") + record("GNU.sparse.map=10,3") }),
+      block({ name: "s/", data: "abc" }),
+    ]),
+  ],
   ["it stops in a header", block({ name: "a" }).subarray(0, 100)],
   ["it stops in a file", block({ name: "a", data: "abc" }).subarray(0, 514)],
   ["it stops after an extended header", block({ name: "p", type: "x", data: record("uid=1") })],

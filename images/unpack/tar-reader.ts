@@ -165,7 +165,10 @@ export class TarReader {
     this.pax = [];
     this.longName = undefined;
     this.longLink = undefined;
-    if (type === "file" && name.endsWith("/")) type = "directory";
+    if (type === "file" && name.endsWith("/")) {
+      if (header.type === "S" || paxSparse) throw damagedTar(`${shown(name)} is a sparse file and a directory`);
+      type = "directory";
+    }
     const path = cleanPath(name);
     this.current = shown(path);
     for (const id of [fields.uid, fields.gid]) {

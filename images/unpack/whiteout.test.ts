@@ -21,6 +21,10 @@ test("whiteoutOf() takes a device 0/0 for what it means to overlayfs", () => {
   expect(whiteoutOf(entry("a", { type: "character", deviceMinor: 3 }))).toEqual({ kind: "none" });
 });
 
+test("whiteoutOf() refuses a device 0/0 that is the root", () => {
+  expect(() => whiteoutOf(entry("", { type: "character" }))).toThrow("its own root");
+});
+
 test.each(["a/.wh.", ".wh..", "a/.wh..."])("whiteoutOf() refuses %s", (path) => {
   expect(() => whiteoutOf(entry(path))).toThrow(expect.objectContaining({ code: "InvalidArgument" }));
 });

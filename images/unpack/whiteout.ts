@@ -15,11 +15,14 @@ export type Whiteout =
   /** All that is in `path` goes. */
   | { kind: "opaque"; path: string };
 
-/** Throws InvalidArgument where the name would remove the directory itself or its parent. */
+/** Throws InvalidArgument where the name would remove the directory itself or its parent, or the root. */
 export function whiteoutOf(entry: TarEntry): Whiteout {
   const { path } = entry;
   // in a tree for overlayfs this device would hide what is below, so that is what it means
-  if (entry.type === "character" && entry.deviceMajor === 0 && entry.deviceMinor === 0) return { kind: "remove", path };
+  if (entry.type === "character" && entry.deviceMajor === 0 && entry.deviceMinor === 0) {
+    if (path === "") throw new BerthError("InvalidArgument", "the layer removes its own root");
+    return { kind: "remove", path };
+  }
   if (!path.includes(mark)) return { kind: "none" };
   const base = baseOf(path);
   if (base === `${metaMark}.opq`) return { kind: "opaque", path: parentOf(path) };

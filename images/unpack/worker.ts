@@ -10,6 +10,7 @@ import { type Applied, LayerWriter, WhiteoutRemover } from "./apply";
 import { decompressed } from "./decompress";
 import { Directories, NeedsParents } from "./directories";
 import type { Job, JobResult } from "./job";
+import { isLayersFault } from "./layers-fault";
 import type { TarSink } from "./tar-entry";
 import { TarReader } from "./tar-reader";
 
@@ -76,10 +77,9 @@ async function readLayer(blob: number, { diffId, limits }: Job & { kind: "apply"
 
 function failure(error: unknown): JobResult {
   if (error instanceof NeedsParents) return { kind: "needs parents", reason: error.message };
-  // what the file system cannot hold, such as a name of 300 bytes, is the layer's fault
-  const impossible = /^(ENAMETOOLONG|EINVAL|ELOOP|ENOTDIR|EPERM|EMLINK|EFBIG)$/.test(errnoOf(error) ?? "");
+  const errno = errnoOf(error);
+  const code = isLayersFault(errno) ? "InvalidArgument" : isDiskFault(error) ? "ResourceExhausted" : codeOf(error);
   const hint = error instanceof BerthError ? error.hint : undefined;
-  const code = impossible ? "InvalidArgument" : isDiskFault(error) ? "ResourceExhausted" : codeOf(error);
   return { kind: "failed", code, message: messageOf(error), hint };
 }
 
