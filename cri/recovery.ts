@@ -28,7 +28,7 @@ export async function recover(services: Services): Promise<void> {
     await attempt(services, `sandbox ${id}`, () => discardSandbox(services, id as SandboxId, []));
   }
   for (const record of oldestFirst(loaded.sandboxes.records)) {
-    services.cgroups.adopt(record.madeCgroups);
+    services.cgroups.adopt(record.madeCgroups, record.id);
     if (record.phase === "creating")
       await attempt(services, `sandbox ${record.id}`, () => discardSandbox(services, record.id, record.madeCgroups));
     else adoptSandbox(services, record);

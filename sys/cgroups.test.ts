@@ -16,28 +16,41 @@ const exists = (cgroup: string) => fs.existsSync(path.join(base, "memory", cgrou
 
 test("ensure() makes what is missing in every hierarchy and says what is ours", () => {
   for (const controller of ["memory", "pids"]) fs.mkdirSync(path.join(base, controller, "kubepods"));
-  expect(cgroups.ensure("/kubepods/pod1")).toEqual(["/kubepods/pod1"]);
+  expect(cgroups.ensure("/kubepods/pod1", "a")).toEqual(["/kubepods/pod1"]);
   expect(exists("kubepods/pod1")).toBe(true);
   cgroups.removeEmpty(["/kubepods/pod1"]);
   expect([exists("kubepods/pod1"), exists("kubepods")]).toEqual([false, true]);
 });
 
-test("a parent that two share goes with the second, whoever has made it", () => {
-  const first = cgroups.ensure("/berth");
-  const second = cgroups.ensure("/berth");
+test("a parent that two pods share goes with the second, whoever has made it", () => {
+  const first = cgroups.ensure("/berth", "a");
+  const second = cgroups.ensure("/berth", "b");
   expect(second).toEqual(["/berth"]);
+  // empty, for the second has no container yet
+  expect(cgroups.release(first, "a")).toEqual([]);
+  // one that somebody else made
+  expect(cgroups.release(["/other"], "a")).toEqual(["/other"]);
+  expect(cgroups.release(second, "b")).toEqual(["/berth"]);
+  cgroups.removeEmpty(second);
+  expect(exists("berth")).toBe(false);
+  expect(cgroups.ensure("/berth", "c")).toEqual(["/berth"]);
+});
+
+test("removeEmpty() leaves what has something in it, which is still ours", () => {
+  const made = cgroups.ensure("/berth", "a");
   fs.mkdirSync(path.join(base, "memory/berth/container"));
-  cgroups.removeEmpty(first);
+  cgroups.removeEmpty(cgroups.release(made, "a"));
   expect(exists("berth")).toBe(true);
   fs.rmdirSync(path.join(base, "memory/berth/container"));
-  cgroups.removeEmpty(second);
+  cgroups.removeEmpty(cgroups.release(cgroups.ensure("/berth", "b"), "b"));
   expect(exists("berth")).toBe(false);
 });
 
 test("adopt() takes over what an earlier run has made", () => {
   fs.mkdirSync(path.join(base, "memory/berth"));
-  cgroups.adopt(["/berth"]);
-  expect(cgroups.ensure("/berth")).toEqual(["/berth"]);
+  cgroups.adopt(["/berth"], "a");
+  expect(cgroups.ensure("/berth", "b")).toEqual(["/berth"]);
+  expect(cgroups.release(["/berth"], "b")).toEqual([]);
 });
 
 test("oomKills() reads version 1's counter, and never that of the root", () => {
@@ -61,14 +74,14 @@ test("cutCgroups() ends a path after the container's part, whatever the runtime 
 
 test("claim() says what is not there yet and so will be ours, without making it", () => {
   fs.mkdirSync(path.join(base, "memory/kubepods"));
-  expect(cgroups.claim("/kubepods/pod1/inner")).toEqual(["/kubepods/pod1", "/kubepods/pod1/inner"]);
+  expect(cgroups.claim("/kubepods/pod1/inner", "a")).toEqual(["/kubepods/pod1", "/kubepods/pod1/inner"]);
   expect(exists("kubepods/pod1")).toBe(false);
   fs.mkdirSync(path.join(base, "memory/kubepods/pod1"));
-  expect(cgroups.claim("/kubepods/pod1")).toEqual(["/kubepods/pod1"]);
+  expect(cgroups.claim("/kubepods/pod1", "a")).toEqual(["/kubepods/pod1"]);
   fs.rmdirSync(path.join(base, "memory/kubepods/pod1"));
   cgroups.forgetGone("/kubepods/pod1");
   fs.mkdirSync(path.join(base, "memory/kubepods/pod1"));
-  expect(cgroups.claim("/kubepods/pod1")).toEqual([]);
+  expect(cgroups.claim("/kubepods/pod1", "a")).toEqual([]);
 });
 
 test("isEmpty() is true of what is gone or has neither processes nor cgroups", () => {

@@ -79,8 +79,8 @@ export function cutCgroups(paths: CgroupPaths, id: string): CgroupPaths {
 }
 
 export class Cgroups {
-  /** Those that were not there before us, and so are ours to remove. */
-  private readonly made = new Set<string>();
+  /** Those that were not there before us, and so are ours to remove, each with the pods that want it. */
+  private readonly made = new Map<string, Set<string>>();
 
   constructor(readonly layout: CgroupLayout = detectCgroups()) {}
 
@@ -104,20 +104,30 @@ export class Cgroups {
   }
 
   /**
-   * Makes `cgroup` (absolute within the hierarchies) wherever it is missing. On version 2 the parents hand their
-   * controllers down. Returns those of its parents and itself that this daemon has made, now or before, outermost first.
-   * Throws InvalidArgument for what can be no cgroup's name, and has then made nothing.
+   * Makes `cgroup` (absolute within the hierarchies) wherever it is missing, for a pod. On version 2 the parents hand
+   * their controllers down. Returns those of its parents and itself that this daemon has made, now or before, outermost
+   * first. Throws InvalidArgument for what can be no cgroup's name, and has then made nothing.
    */
-  ensure(cgroup: string): string[] {
+  ensure(cgroup: string, pod: string): string[] {
     const prefixes = prefixesOf(cgroup);
-    const before = new Set(this.made);
+    const before = new Set(this.made.keys());
     try {
       for (const each of prefixes) for (const directory of this.directories(each)) this.make(each, directory);
     } catch (error) {
       this.removeEmpty(prefixes.filter((each) => this.made.has(each) && !before.has(each)));
       throw duringAtAskedPath(`the cgroup ${cgroup.slice(0, 200)}`, error);
     }
-    return prefixes.filter((each) => this.made.has(each));
+    return this.keepFor(pod, prefixes);
+  }
+
+  private keepFor(pod: string, cgroups: string[]): string[] {
+    const ours = cgroups.filter((each) => this.made.has(each));
+    for (const each of ours) this.made.get(each)!.add(pod);
+    return ours;
+  }
+
+  private own(cgroup: string): void {
+    if (!this.made.has(cgroup)) this.made.set(cgroup, new Set());
   }
 
   private make(cgroup: string, directory: string): void {
@@ -126,15 +136,24 @@ export class Cgroups {
     if (there?.isDirectory()) return;
     if (this.version === "v2") handDownControllers(path.dirname(directory));
     fs.mkdirSync(directory);
-    this.made.add(cgroup);
+    this.own(cgroup);
     inheritCpuset(directory);
   }
 
   /** For a cgroup that systemd will make: what ensure() would have to make of it, and so is ours. Outermost first. */
-  claim(cgroup: string): string[] {
+  claim(cgroup: string, pod: string): string[] {
     const prefixes = prefixesOf(cgroup);
-    for (const each of prefixes) if (!this.directories(each).some((one) => fs.existsSync(one))) this.made.add(each);
-    return prefixes.filter((each) => this.made.has(each));
+    for (const each of prefixes) if (!this.directories(each).some((one) => fs.existsSync(one))) this.own(each);
+    return this.keepFor(pod, prefixes);
+  }
+
+  /**
+   * Those of `cgroups` that no pod wants once this one is gone. One that is empty may be wanted all the same, by a pod
+   * whose container is about to come: it would be made again by the OCI runtime, and be nobody's.
+   */
+  release(cgroups: string[], pod: string): string[] {
+    for (const each of cgroups) this.made.get(each)?.delete(pod);
+    return cgroups.filter((each) => !this.made.get(each)?.size);
   }
 
   /** Whether a cgroup has neither processes nor cgroups in it, or is gone. */
@@ -150,9 +169,10 @@ export class Cgroups {
     });
   }
 
-  /** What an earlier run of the daemon has made. */
-  adopt(cgroups: string[]): void {
-    for (const each of cgroups) this.made.add(each);
+  /** What an earlier run of the daemon has made, and the pod that wants it where there is one. */
+  adopt(cgroups: string[], pod?: string): void {
+    for (const each of cgroups) this.own(each);
+    if (pod !== undefined) this.keepFor(pod, cgroups);
   }
 
   /** Removes cgroups that are empty, innermost first; those that are not, or are gone, are left. */

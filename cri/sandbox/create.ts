@@ -118,7 +118,8 @@ async function build(services: Services, { id, config, handler }: NewSandbox, un
 
   undo.push("the cgroups", () => releaseCgroups(services, record));
   const cgroupPath = parentPath(parent, services.cgroupDriver);
-  record.madeCgroups = services.cgroupDriver === "systemd" ? cgroups.claim(cgroupPath) : cgroups.ensure(cgroupPath);
+  record.madeCgroups =
+    services.cgroupDriver === "systemd" ? cgroups.claim(cgroupPath, id) : cgroups.ensure(cgroupPath, id);
   store.writeSandbox(record);
   // the network takes longest, and the holder needs only its namespace: side by side
   const network = modes.hostNetwork

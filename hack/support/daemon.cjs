@@ -24,7 +24,7 @@ function tomlDocument(values, prefix = "") {
   return [...plain, ...nested].join("");
 }
 
-function networkList({ network, bridge, subnet, directory }) {
+function networkList({ network, bridge, subnet, directory }, prefixLength) {
   return {
     cniVersion: "1.0.0",
     name: network,
@@ -38,7 +38,7 @@ function networkList({ network, bridge, subnet, directory }) {
         ipam: {
           type: "host-local",
           dataDir: path.join(directory, "ipam"),
-          ranges: [[{ subnet: `${subnet}.0/24` }]],
+          ranges: [[{ subnet: `${subnet}.0/${prefixLength}` }]],
           routes: [{ dst: "0.0.0.0/0" }],
         },
       },
@@ -47,14 +47,14 @@ function networkList({ network, bridge, subnet, directory }) {
   };
 }
 
-function layOut(directory, { registry, options = {} } = {}) {
+function layOut(directory, { registry, options = {}, prefixLength = 24 } = {}) {
   const id = uniqueId();
   const at = (name) => path.join(directory, name);
   const daemon = {
     directory,
     bridge: `berth${id}`,
     network: `berth-${id}`,
-    subnet: uniqueSubnet(),
+    subnet: uniqueSubnet(prefixLength),
     root: at("root"),
     state: at("state"),
     socket: at("berth.sock"),
@@ -69,7 +69,7 @@ function layOut(directory, { registry, options = {} } = {}) {
   if (daemon.socket.length > SOCKET_PATH_MAX)
     throw new Error(`${daemon.socket}: too long for a unix socket; use a directory with a shorter path`);
   for (const one of [daemon.confDir, path.join(daemon.certsDir, "_default")]) fs.mkdirSync(one, { recursive: true });
-  const list = JSON.stringify(networkList(daemon), null, 2);
+  const list = JSON.stringify(networkList(daemon, prefixLength), null, 2);
   fs.writeFileSync(path.join(daemon.confDir, "10-bridge.conflist"), `${list}\n`);
   if (registry) {
     const hosts = { server: registry, host: { [`"${registry}"`]: { capabilities: ["pull", "resolve"] } } };

@@ -5,7 +5,7 @@ export interface Daemon {
   bridge: string;
   /** The CNI network's name. */
   network: string;
-  /** The first three numbers of its /24. */
+  /** The first three numbers of its subnet. */
   subnet: string;
   root: string;
   state: string;
@@ -31,6 +31,8 @@ export interface DaemonSource {
   registry?: string | undefined;
   /** More of the configuration, by its sections. */
   options?: Record<string, unknown>;
+  /** Of the subnet; 24 where absent, for 253 pods. */
+  prefixLength?: number;
 }
 /** TOML of strings, numbers, booleans, lists of them, and tables. */
 export function tomlDocument(values: Record<string, unknown>): string;

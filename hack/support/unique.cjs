@@ -5,13 +5,16 @@ const { output } = require("./machine.cjs");
 
 const uniqueId = () => randomBytes(4).toString("hex");
 
-/** A free /24 as its first three numbers, such as "10.87.12". */
-function uniqueSubnet() {
+/** A free subnet as the first three numbers of its first address, such as "10.87.12". */
+function uniqueSubnet(prefixLength = 24) {
   const taken = output("ip", ["-4", "route", "show", "table", "all"]);
+  const here = Object.values(os.networkInterfaces()).flat();
+  const isTaken = (prefix) => taken.includes(`${prefix}.`) || here.some((one) => one.address.startsWith(`${prefix}.`));
+  const size = 2 ** (24 - prefixLength);
   for (;;) {
-    const prefix = `10.${randomInt(64, 250)}.${randomInt(1, 255)}`;
-    const here = Object.values(os.networkInterfaces()).flat();
-    if (!taken.includes(`${prefix}.`) && !here.some((one) => one.address.startsWith(`${prefix}.`))) return prefix;
+    const [second, third] = [randomInt(64, 250), randomInt(1, Math.floor(255 / size)) * size];
+    const inside = Array.from({ length: size }, (_, n) => `10.${second}.${third + n}`);
+    if (!inside.some(isTaken)) return inside[0];
   }
 }
 

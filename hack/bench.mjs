@@ -1,0 +1,237 @@
+#!/usr/bin/env node
+// Measures Berth beside containerd: same machine, images, network list and runc, a registry of its own, turn by turn so
+// that a machine that drifts is fair to both. Writes the table into docs/benchmarks.md and plots beside it. Nothing is
+// installed: Debian's containerd is unpacked into build/. Wants root; takes a quarter of an hour.
+// usage: hack/bench.mjs [--containerd built|debian] [--out docs] [--json FILE] [--smoke]
+//   --containerd S   which one: that of hack/build-containerd.sh, or Debian's; the first that is there by default
+//   --out DIR        where the table and the plots go
+//   --json FILE      every figure
+//   --smoke          few pods, to see that it works; the figures mean nothing
+import { execFileSync } from "node:child_process";
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { barsFor } from "./bench/bars.mjs";
+import { berthRuntime } from "./bench/berth.mjs";
+import { containerdRuntime, containerdVersion, findContainerd } from "./bench/containerd.mjs";
+import { pushBenchImages } from "./bench/images.mjs";
+import { Measured } from "./bench/measure.mjs";
+import { writeReport } from "./bench/report.mjs";
+import { makeCgroup, removeCgroup } from "./cluster/cgroups.mjs";
+import { loadClient } from "./support/client.mjs";
+import machine from "./support/machine.cjs";
+import { startRegistry } from "./support/registry.cjs";
+import { runtimeOptions } from "./support/runtime.cjs";
+import { uniqueId } from "./support/unique.cjs";
+
+const PROJECT = fileURLToPath(new URL("..", import.meta.url));
+const { values } = parseArgs({
+  options: {
+    containerd: { type: "string", default: "" },
+    out: { type: "string", default: path.join(PROJECT, "docs") },
+    json: { type: "string" },
+    smoke: { type: "boolean", default: false },
+  },
+});
+if (!["", "built", "debian"].includes(values.containerd)) {
+  console.error("hack/bench.mjs: --containerd is built or debian");
+  process.exit(2);
+}
+
+/**
+ * few, many: pods at once; most: pods that are listed; counts: of pods, for the plots; singles: pods one after the other;
+ * rounds: of bursts, pulls and starts.
+ */
+const SIZES = values.smoke
+  ? {
+      few: 2,
+      many: 3,
+      most: 4,
+      counts: [1, 3],
+      singles: 1,
+      rounds: 1,
+      lists: 2,
+      settleMs: 0,
+      idleSeconds: 2,
+      imageMib: 4,
+    }
+  : {
+      few: 20,
+      many: 100,
+      most: 500,
+      counts: [1, 10, 100, 300],
+      singles: 20,
+      rounds: 3,
+      lists: 20,
+      settleMs: 5000,
+      idleSeconds: 60,
+      imageMib: 600,
+    };
+/** A subnet of so many addresses that all pods have one. */
+const PREFIX_LENGTH = 22;
+const NAMES = { ours: "Berth, runc", theirs: "containerd, runc", further: ["Berth, crun"] };
+
+const interrupt = new AbortController();
+for (const name of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(name, () => interrupt.abort(new Error("interrupted")));
+const began = Date.now();
+const say = (text) => console.error(`${((Date.now() - began) / 1000).toFixed(0).padStart(5)} s  ${text}`);
+
+/** Each in turn, another one first each time. */
+function* inTurn(measured, round) {
+  for (let n = 0; n < measured.length; n++) yield measured[(n + round) % measured.length];
+}
+
+/** Pods one after the other. */
+async function measureSingles(measured) {
+  for (const one of measured) await one.single({ keep: false });
+  for (let n = 0; n < SIZES.singles; n++) for (const one of inTurn(measured, n)) await one.single();
+}
+
+/** Bursts of each size; with all up in the last round, what depends on how many there are. */
+async function measureBursts(measured) {
+  const { few, many, counts, rounds, lists, settleMs, idleSeconds } = SIZES;
+  const singles = Math.min(10, SIZES.singles);
+  for (const count of [...new Set([...counts, few, many])].sort((a, b) => a - b)) {
+    const isLargest = count > many; // once is enough
+    for (let round = isLargest ? rounds - 1 : 0; round < rounds; round++) {
+      for (const one of inTurn(measured, round)) {
+        say(`${one.name}: ${count} at once`);
+        const milliseconds = await one.burst(count);
+        if (count === few) one.add("burstFew", milliseconds);
+        if (count === many) one.add("burstMany", milliseconds);
+        const seen = one.byPods.get(count) ?? { burst: [] };
+        seen.burst.push(milliseconds);
+        one.byPods.set(count, seen);
+        if (round === rounds - 1 && counts.includes(count)) {
+          const { daemon, monitors } = await one.looked(count, { settleMs, singles });
+          if (count === many) {
+            one.add("memory", daemon.mib + monitors.mib);
+            await one.timeLists(["ListContainerStats", "ListPodSandboxStats", "ListPodSandboxMetrics"], lists);
+            await one.idle(idleSeconds);
+            for (let n = 0; n < rounds; n++) await one.restart();
+          }
+          if (count === counts.at(-1)) await measureLists(one);
+        }
+        await one.clear();
+      }
+    }
+  }
+}
+
+/** Fills up to what is listed with pods that only have been made, which costs less. */
+async function measureLists(one) {
+  say(`${one.name}: lists`);
+  while (one.pods.length < SIZES.most) {
+    const some = Math.min(10, SIZES.most - one.pods.length);
+    const made = Array.from({ length: some }, () => one.up({ hostNetwork: true, started: false }));
+    one.pods.push(...(await Promise.all(made)));
+  }
+  await one.timeLists(["ListPodSandbox", "ListContainers"], SIZES.lists);
+}
+
+async function measurePulls(measured, images) {
+  for (const compression of ["gzip", "zstd"]) {
+    const key = { gzip: "pullGzip", zstd: "pullZstd" }[compression];
+    for (let round = 0; round < SIZES.rounds; round++)
+      for (const one of inTurn(measured, round)) {
+        execFileSync("sync"); // what the one before has left to be written
+        const seconds = await one.pull(images[compression]);
+        say(`${one.name}: pulled ${compression} in ${seconds.toFixed(1)} s`);
+        one.add(key, seconds);
+      }
+  }
+}
+
+/** What runs, is mounted, linked or ruled under one of the names. */
+function leftovers(names) {
+  const bears = (text) => names.some((name) => text.includes(name));
+  const own = ({ args }) => !args.includes("hack/bench.mjs");
+  return [
+    ...machine
+      .processes()
+      .filter(own)
+      .map(({ pid, args }) => `process ${pid} ${args}`),
+    ...machine.mounts().map(({ point }) => `mount ${point}`),
+    ...machine.links().map((link) => `link ${link}`),
+    ...machine.iptablesRules("iptables").map((rule) => `rule ${rule}`),
+    ...machine.cgroups().map((cgroup) => `cgroup ${cgroup}`),
+  ].filter(bears);
+}
+
+const id = uniqueId();
+const directory = path.join(PROJECT, "build", `bench-${id}`);
+const cgroup = `berth-bench-${id}`;
+const runtimes = [];
+const owned = [directory, cgroup];
+let registry;
+let failed = false;
+try {
+  fs.mkdirSync(directory, { recursive: true });
+  const load = os.loadavg()[0];
+  const programs = findContainerd(values.containerd);
+  const runc = runtimeOptions().handlers?.runc.path ?? "runc";
+  const { Client } = await loadClient();
+  registry = await startRegistry(path.join(directory, "registry"));
+  say("images");
+  const images = await pushBenchImages(registry, SIZES.imageMib);
+  makeCgroup(cgroup);
+
+  const place = (name) => ({
+    directory: path.join(directory, name),
+    registry: registry.url,
+    prefixLength: PREFIX_LENGTH,
+  });
+  runtimes.push(berthRuntime({ name: NAMES.ours, ...place("b"), Client, runc, handler: "runc" }));
+  runtimes.push(containerdRuntime({ name: NAMES.theirs, ...place("c"), Client, runc, programs }));
+  runtimes.push(berthRuntime({ name: NAMES.further[0], ...place("r"), Client, runc, handler: "crun" }));
+  for (const runtime of runtimes) {
+    owned.push(...runtime.owned);
+    await runtime.start();
+    await runtime.client.image("PullImage", { image: { image: images.small } });
+  }
+  const measured = runtimes.map(
+    (runtime) =>
+      new Measured(runtime, { directory, cgroup: `/${cgroup}`, image: images.small, signal: interrupt.signal }),
+  );
+  say("one at a time");
+  await measureSingles(measured);
+  await measureBursts(measured);
+  await measurePulls(measured, images);
+
+  const { runtimeVersion } = await runtimes[0].client.runtime("Version", {});
+  const text = writeReport(path.resolve(values.out), {
+    bars: barsFor(SIZES),
+    measured,
+    counts: SIZES.counts,
+    many: SIZES.many,
+    names: NAMES,
+    circumstances: {
+      date: new Date(began).toISOString(),
+      load,
+      berthVersion: runtimeVersion,
+      containerdVersion: containerdVersion(programs),
+      programs: [runc, "crun", "conmon"],
+      images,
+    },
+  });
+  console.log(text);
+  if (values.json) {
+    const all = measured.map(({ name, figures, byPods }) => [name, { figures, byPods: Object.fromEntries(byPods) }]);
+    fs.writeFileSync(values.json, JSON.stringify(Object.fromEntries(all), undefined, 1));
+  }
+  for (const one of measured) await one.clear();
+} catch (error) {
+  failed = true;
+  console.error(error.stack, error.cause ?? "");
+  for (const { log } of runtimes) if (fs.existsSync(log)) console.error(fs.readFileSync(log, "utf8").slice(-3000));
+} finally {
+  for (const runtime of runtimes) await runtime.remove();
+  await registry?.stop();
+  await removeCgroup(cgroup);
+  fs.rmSync(directory, { recursive: true, force: true });
+}
+const left = leftovers(owned);
+if (left.length > 0) console.error(`left behind:\n${left.join("\n")}`);
+process.exit(failed || left.length > 0 ? 1 : 0);
