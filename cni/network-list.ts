@@ -1,4 +1,5 @@
 import { BerthError, messageOf } from "../api/errors";
+import { faultPoint } from "../sys/fault-points";
 import type { Attachment } from "./attachment";
 import { runtimeConfig } from "./capabilities";
 import { isAtLeast } from "./cni-version";
@@ -20,6 +21,7 @@ export interface ValidAttachment {
 export async function addToNetwork(attachment: Attachment, call: CallPlugin): Promise<ParsedResult> {
   let previous: ParsedResult | undefined;
   for (const plugin of attachment.network.plugins) {
+    if (previous) await faultPoint("RunPodSandbox.network-next-plugin");
     const request = attachmentCall("ADD", plugin, { ...attachment, result: previous?.raw });
     const printed = await call(request);
     try {
@@ -39,7 +41,8 @@ export async function addToNetwork(attachment: Attachment, call: CallPlugin): Pr
  */
 export async function deleteFromNetwork(attachment: Attachment, call: CallPlugin): Promise<void> {
   const hasResult = isAtLeast(attachment.network.cniVersion, "0.4.0");
-  for (const plugin of attachment.network.plugins.toReversed()) {
+  for (const [index, plugin] of attachment.network.plugins.toReversed().entries()) {
+    if (index > 0) await faultPoint("StopPodSandbox.network-next-plugin");
     await call(attachmentCall("DEL", plugin, hasResult ? attachment : { ...attachment, result: undefined }));
   }
 }

@@ -1,5 +1,6 @@
 import { BerthError, codeOf, messageOf } from "../api/errors";
 import type { SandboxId } from "../api/ids";
+import { faultPoint } from "../sys/fault-points";
 import { KeyedLock } from "../sys/keyed-lock";
 import { UndoStack } from "../sys/undo";
 import type { Attachment } from "./attachment";
@@ -210,10 +211,13 @@ export class Networks {
     undo.push(`network ${network.name}`, () => this.remove(sandboxId, netnsPath));
     try {
       await this.cache.write(attachment);
+      await faultPoint("RunPodSandbox.network-plugins");
       const { result, raw } = await addToNetwork(attachment, this.call);
       const ips = podAddresses(result);
       if (ips.length === 0) throw new BerthError("Internal", `network ${network.name} gave the pod no address`);
+      await faultPoint("RunPodSandbox.network-result");
       await this.cache.write({ ...attachment, result: raw });
+      await faultPoint("RunPodSandbox.network-done");
       return { ips, interfaceName, result };
     } catch (error) {
       const left = await undo.unwind();
@@ -235,6 +239,7 @@ export class Networks {
       throw error;
     }
     await this.delete(kept, netnsPath);
+    await faultPoint("StopPodSandbox.network-record");
     await this.cache.remove(id);
   }
 

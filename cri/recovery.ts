@@ -2,15 +2,17 @@ import fs from "node:fs";
 import path from "node:path";
 import { messageOf } from "../api/errors";
 import type { ContainerId, SandboxId } from "../api/ids";
+import { monitoredIn } from "../oci/runtime/workers";
 import { namespaceTypes } from "../sys/namespaces";
 import { continueClock, nowNs } from "./clock";
-import { isLost, readExit, recordExit, unknownExit } from "./container/exit";
+import { discardInRuntime } from "./container/discard";
+import { clearAfterExit, isLost, readExit, recordExit, unknownExit } from "./container/exit";
 import { removeContainerFiles } from "./container/remove";
 import { ownParent } from "./sandbox/cgroup-parent";
 import { podFiles } from "./sandbox/pod-files";
 import { releaseCgroups } from "./sandbox/release-cgroups";
 import type { Services } from "./services";
-import { containerName, type ContainerRecord } from "./store/container";
+import { type Container, containerName, type ContainerRecord } from "./store/container";
 import { containerFingerprint, podFingerprint } from "./store/request-fingerprint";
 import { sandboxName, type SandboxRecord } from "./store/sandbox";
 
@@ -25,26 +27,30 @@ export async function recover(services: Services): Promise<void> {
   continueAfter(loaded.sandboxes.records, loaded.containers.records);
   for (const { id, ...why } of loaded.sandboxes.orphans) {
     log.warn("a sandbox without a readable record is taken down", { sandbox: id, ...why });
-    await attempt(services, `sandbox ${id}`, () => discardSandbox(services, id as SandboxId, []));
+    await attempt(services, notGone(`sandbox ${id}`), () => discardSandbox(services, id as SandboxId, []));
   }
   for (const record of oldestFirst(loaded.sandboxes.records)) {
     services.cgroups.adopt(record.madeCgroups, record.id);
     if (record.phase === "creating")
-      await attempt(services, `sandbox ${record.id}`, () => discardSandbox(services, record.id, record.madeCgroups));
+      await attempt(services, notGone(`sandbox ${record.id}`), () =>
+        discardSandbox(services, record.id, record.madeCgroups),
+      );
     else adoptSandbox(services, record);
   }
   for (const { id, ...why } of loaded.containers.orphans) {
     log.warn("a container without a readable record is taken down", { container: id, ...why });
-    await attempt(services, `container ${id}`, () => discardContainer(services, id as ContainerId));
+    await attempt(services, notGone(`container ${id}`), () => discardContainer(services, id as ContainerId));
   }
   for (const record of oldestFirst(loaded.containers.records)) {
-    if (store.sandboxes.find(record.sandboxId)) await adoptContainer(services, record);
-    else await attempt(services, `container ${record.id}`, () => discardContainer(services, record.id));
+    if (store.sandboxes.find(record.sandboxId))
+      await attempt(services, `container ${record.id} could not be taken over whole`, () =>
+        adoptContainer(services, record),
+      );
+    else await attempt(services, notGone(`container ${record.id}`), () => discardContainer(services, record.id));
   }
-  for (const id of services.images.rootfsOwners()) {
-    if (!store.containers.find(id))
-      await attempt(services, `the root filesystem of ${id}`, () => discardContainer(services, id));
-  }
+  const known = new Set<string>([...loaded.sandboxes.records, ...loaded.containers.records].map(({ id }) => id));
+  for (const id of await straysOf(services, known))
+    await attempt(services, notGone(`what is left of ${id}`), () => discardContainer(services, id));
   const valid = new Set(store.sandboxes.list().map((sandbox) => sandbox.id));
   for (const failure of await networks.gc(valid)) log.warn("a network attachment is left over", { failure });
 }
@@ -59,11 +65,13 @@ function continueAfter(sandboxes: SandboxRecord[], containers: ContainerRecord[]
   for (const { startedAtNs } of containers) if (startedAtNs) continueClock(BigInt(startedAtNs));
 }
 
+const notGone = (what: string) => `${what} could not be taken down whole`;
+
 async function attempt({ log }: Services, what: string, work: () => Promise<void>): Promise<void> {
   try {
     await work();
   } catch (error) {
-    log.error(`${what} could not be taken down whole; the next start tries again`, { error: messageOf(error) });
+    log.error(`${what}; the next start tries again`, { error: messageOf(error) });
   }
 }
 
@@ -78,10 +86,8 @@ async function adoptContainer(services: Services, record: ContainerRecord): Prom
   const container = store.addContainer(record);
   const name = containerName(container.config, record.sandboxId);
   store.containerNames.hold(name, containerFingerprint(container.config), record.id);
-  if (record.exit) {
-    container.cleanUp = Promise.resolve();
-    return;
-  }
+  if (record.exit) return clearCutOff(services, container);
+  if (record.startingAtNs && !record.startedAtNs) await settleStart(services, container);
   const exit = readExit(services, container);
   if (exit) await recordExit(services, container, exit);
   else if (isLost(container)) {
@@ -89,11 +95,38 @@ async function adoptContainer(services: Services, record: ContainerRecord): Prom
   }
 }
 
+/** One that has ended was cleared after, unless the daemon died just then. */
+async function clearCutOff(services: Services, container: Container): Promise<void> {
+  const { cgroups, runtimes } = services;
+  const { handler, cgroups: own } = container.record;
+  if (cgroups.existsOwn(own, container.id) || (await runtimes.get(handler).has(container.id)))
+    await clearAfterExit(services, container);
+  else container.cleanUp = Promise.resolve();
+}
+
+/** Whether a start that the daemon's death cut off has come to its end nevertheless. */
+async function settleStart({ store, runtimes }: Services, container: Container): Promise<void> {
+  const { handler, startingAtNs } = container.record;
+  if (await runtimes.get(handler).wasStarted(container.id))
+    store.updateContainer(container, { startedAtNs: startingAtNs });
+  else store.updateContainer(container, { startingAtNs: undefined });
+}
+
+/** Whatever no record speaks of: of containers whose making was cut off, by a crash of this daemon or another. */
+async function straysOf({ runtimes, images, paths }: Services, known: ReadonlySet<string>): Promise<ContainerId[]> {
+  const inRuntimes = await Promise.all(runtimes.names().map((name) => runtimes.get(name).list()));
+  const found = [...inRuntimes.flat(), ...monitoredIn(paths.exits), ...fs.readdirSync(paths.exits)];
+  return [...new Set([...found, ...images.rootfsOwners()] as ContainerId[])].filter(
+    (id) => /^[0-9a-f]{64}$/.test(id) && !known.has(id),
+  );
+}
+
 /** Removes all traces of a sandbox that is no whole one. */
 async function discardSandbox(services: Services, id: SandboxId, madeCgroups: string[]): Promise<void> {
   const { runtimes, networks, namespaces, mounts, paths } = services;
   const directory = paths.sandbox(id);
-  for (const name of runtimes.names()) await runtimes.get(name).delete(id);
+  const bundle = path.join(directory, "holder");
+  if (fs.existsSync(bundle)) await discardInRuntime(services, { id, bundle, runtimes: all(runtimes) });
   const netns = path.join(directory, "ns", "net");
   await networks.tearDown({ sandboxId: id, netnsPath: namespaces.isPinned(netns) ? netns : "" });
   for (const point of [podFiles(directory).shm, podFiles(directory).holderRoot]) mounts.unmount(point);
@@ -103,6 +136,9 @@ async function discardSandbox(services: Services, id: SandboxId, madeCgroups: st
 }
 
 async function discardContainer(services: Services, id: ContainerId): Promise<void> {
-  for (const name of services.runtimes.names()) await services.runtimes.get(name).delete(id);
+  const bundle = services.paths.container(id);
+  await discardInRuntime(services, { id, bundle, runtimes: all(services.runtimes) });
   await removeContainerFiles(services, id);
 }
+
+const all = (runtimes: Services["runtimes"]) => runtimes.names().map((name) => runtimes.get(name));

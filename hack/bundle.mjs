@@ -4,9 +4,10 @@ import { build } from "esbuild";
 
 /**
  * Bundles the daemon with its command line, the worker that unpacks layers, and the page of `berth ui` into a directory.
- * koffi stays outside: it finds its compiled part beside itself. Returns the files of which something is in there.
+ * koffi stays outside: it finds its compiled part beside itself. `faults` builds in the switch by which a test makes a
+ * step fail (sys/fault-points.ts). Returns the files of which something is in there.
  */
-export async function bundle(outdir, { sourcemap }) {
+export async function bundle(outdir, { sourcemap, faults = false }) {
   const daemon = await build({
     entryPoints: { berth: "cri/cli/berth.ts", "unpack-worker": "images/unpack/worker.ts" },
     outdir,
@@ -15,6 +16,7 @@ export async function bundle(outdir, { sourcemap }) {
     target: "node24",
     format: "cjs",
     external: ["koffi"],
+    define: { BERTH_FAULTS: String(faults) },
     sourcemap: sourcemap ? "linked" : false,
     minifySyntax: true,
     minifyWhitespace: true,

@@ -4,6 +4,7 @@ import path from "node:path";
 import { BerthError, during } from "../api/errors";
 import { type Digest, hexOf, isDigest } from "../api/ids";
 import { syncDirectory } from "../sys/durable-file";
+import { faultPoint } from "../sys/fault-points";
 import { errnoOf } from "../sys/libc";
 import { diskError } from "./disk-error";
 import type { DiskUsage } from "./disk-usage";
@@ -151,7 +152,9 @@ export class ContentStore implements BlobStore {
       const written = await writeHashed(temporary, source, { limitBytes, expected, onBytes });
       if (expected) checkWritten(expected, written);
       this.modules.leases.touch(written.digest);
+      await faultPoint("PullImage.blob-rename");
       await fs.promises.rename(temporary, this.pathOf(written.digest));
+      await faultPoint("PullImage.blob-renamed");
       await syncDirectory(this.blobs);
       this.sizes.set(written.digest, written.size);
       return written;

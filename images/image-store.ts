@@ -3,6 +3,7 @@ import path from "node:path";
 import { BerthError, messageOf } from "../api/errors";
 import { type Digest, hexOf, type ImageId, isDigest, parseDigest } from "../api/ids";
 import { removeTemporaries, syncDirectory, writeFileDurably } from "../sys/durable-file";
+import { faultPoint } from "../sys/fault-points";
 import { KeyedLock } from "../sys/keyed-lock";
 import { diskError } from "./disk-error";
 import { isRecord } from "./json-object";
@@ -62,7 +63,9 @@ export class ImageStore {
         tags: [...new Set([...(known?.tags ?? []), ...record.tags])],
         digests: [...new Set([...(known?.digests ?? []), ...record.digests])],
       };
+      await faultPoint("PullImage.record");
       await this.write(joined);
+      await faultPoint("PullImage.recorded");
       // after the new one, so that a crash between leaves a tag twice rather than nowhere
       for (const tag of joined.tags) {
         const before = this.records.get(this.byName.get(tag) as ImageId);

@@ -3,6 +3,7 @@ import path from "node:path";
 import { BerthError, during, messageOf } from "../api/errors";
 import { type ChainId, type Digest, hexOf, isDigest } from "../api/ids";
 import { temporaryMark } from "../sys/durable-file";
+import { faultPoint } from "../sys/fault-points";
 import { errnoOf } from "../sys/libc";
 import type { Mounts } from "../sys/mounts";
 import { diskError, isDiskFault } from "./disk-error";
@@ -80,6 +81,7 @@ export class LayerStore {
   private readonly limits: { mostEntries: number; mostRatio: number; allowedBytes: number };
   private waiting: Waiting[] = [];
   private committing = false;
+  private inCommit: ReadonlySet<Making> = new Set();
   private discarded = 0;
 
   constructor(
@@ -89,7 +91,8 @@ export class LayerStore {
     const { mostEntries = 4_000_000, mostRatio = 200, allowedBytes = 1 << 30 } = options;
     this.limits = { mostEntries, mostRatio, allowedBytes };
     modules.leases.onIdle(() => {
-      for (const making of [...this.making.values()]) this.giveUp(making);
+      // what is being committed is whole already, and its files must stay where they are until that has ended
+      for (const making of [...this.making.values()]) if (!this.inCommit.has(making)) this.giveUp(making);
     });
   }
 
@@ -223,11 +226,13 @@ export class LayerStore {
     if (applied instanceof NeedsParents) throw new BerthError("Internal", applied.message);
     const { sizeBytes, inodes } = applied;
     const meta: LayerMeta = { version: 1, diffId, parent: below?.chainId, sizeBytes, inodes };
+    await faultPoint("PullImage.layer-record");
     await fs.promises.writeFile(this.paths(chainId).nextMeta, JSON.stringify(meta), { mode: 0o600 });
     return meta;
   }
 
   private async applyAlone(layer: Layer, index: number, signal: AbortSignal): Promise<Applied | NeedsParents> {
+    await faultPoint("PullImage.unpack");
     await this.makeTree(layer.chainId);
     try {
       return await this.modules.unpacker.apply({
@@ -294,6 +299,7 @@ export class LayerStore {
       });
       this.waiting = [];
       if (batch.length === 0) continue;
+      this.inCommit = new Set(batch.map(({ making }) => making));
       try {
         const renames = batch.map(({ making }): [string, string] => {
           const { nextMeta, meta } = this.paths(making.layer.chainId);
@@ -309,6 +315,8 @@ export class LayerStore {
         // what was finished upon these must not outlive them
         for (const making of [...this.making.values()]) this.giveUp(making);
         for (const { failed } of batch) failed(error);
+      } finally {
+        this.inCommit = new Set();
       }
     }
     this.committing = false;

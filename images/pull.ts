@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { Config } from "../api/config/schema";
 import { BerthError, codeOf, during } from "../api/errors";
 import type { Digest } from "../api/ids";
+import { faultPoint } from "../sys/fault-points";
 import { KeyedLock } from "../sys/keyed-lock";
 import { Limiter } from "../sys/limiter";
 import type { RetryPolicy } from "./back-off";
@@ -110,6 +111,7 @@ export class Puller {
 
   private async fetchImage(job: Job, end: () => void): Promise<PulledImage> {
     const { store } = this.modules;
+    await faultPoint("PullImage.manifest");
     const { topDigest, manifest } = await fetchManifests(job.client, store);
     const config = parseImageConfig(await this.fetchConfig(job, manifest.config), manifest);
     for (const layer of manifest.layers) report(job, layer, { state: "waiting", doneBytes: 0 });
@@ -150,6 +152,7 @@ export class Puller {
     const { store } = this.modules;
     return this.blobs.run(blob.digest, async () => {
       if (job.signal.aborted) throw abortError(job.signal);
+      await faultPoint("PullImage.blob");
       while (!(await store.has(blob.digest))) {
         try {
           await store.ingest(blob, counted(job, blob), (bytes) => this.modules.received?.(bytes));

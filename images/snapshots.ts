@@ -4,6 +4,7 @@ import path from "node:path";
 import { BerthError, messageOf } from "../api/errors";
 import { type ChainId, type ContainerId, parseDigest } from "../api/ids";
 import { temporaryMark, writeFileAtomically } from "../sys/durable-file";
+import { faultPoint } from "../sys/fault-points";
 import { outerId, type UserNamespace } from "../sys/id-mapping";
 import { readMountInfo } from "../sys/mount-info";
 import type { Mounts } from "../sys/mounts";
@@ -76,6 +77,7 @@ export class Snapshots {
       if (userNamespace) await mapOwner(upper, userNamespace);
       writeFileAtomically(layersFile, JSON.stringify({ version: 1, chainIds }));
       const lower = layers.length > 0 ? [...layers] : [this.empty];
+      await faultPoint("CreateContainer.rootfs-mount");
       this.modules.mounts.overlay({ lower, upper, work, target, userNamespace: userNamespace?.path, label });
     } catch (error) {
       this.layersOf.delete(id);

@@ -210,6 +210,13 @@ export class Cgroups {
     );
   }
 
+  /** Whether a cgroup of those is still there that removeOwn() would remove. */
+  existsOwn(paths: CgroupPaths, id: string): boolean {
+    return Object.values(paths).some(
+      (cgroup) => cgroup.includes(id) && this.directories(cgroup).some((directory) => fs.existsSync(directory)),
+    );
+  }
+
   /** How often the kernel has killed for lack of memory in this cgroup; 0 where it is gone. */
   oomKills(paths: CgroupPaths): number {
     const [controller, file] = this.version === "v2" ? ["", "memory.events"] : ["memory", "memory.oom_control"];

@@ -39,6 +39,12 @@ export function isAlive({ pid, startTime }: ProcessIdentity): boolean {
   return stat !== undefined && stat.startTime === startTime && stat.state !== "Z" && stat.state !== "X";
 }
 
+/** Whether it does nothing any more: halted by a signal, or gone. */
+export function isHalted({ pid, startTime }: ProcessIdentity): boolean {
+  const stat = readStat(pid);
+  return stat === undefined || stat.startTime !== startTime || "TtZX".includes(stat.state);
+}
+
 /** Sends a signal to that process and no other; false where it is gone. */
 export function signalProcess(identity: ProcessIdentity, signal: number): boolean {
   if (!isAlive(identity)) return false;
@@ -55,17 +61,24 @@ export function signalProcess(identity: ProcessIdentity, signal: number): boolea
 export function descendantsOf(pid: number): number[] {
   const found: number[] = [];
   const visit = (each: number) => {
-    let children: string;
-    try {
-      children = fs.readFileSync(`/proc/${each}/task/${each}/children`, "latin1");
-    } catch {
-      return;
-    }
-    for (const child of children.trim().split(" ").filter(Boolean).map(Number)) {
+    for (const child of childrenOf(each)) {
       found.push(child);
       visit(child);
     }
   };
   visit(pid);
   return found;
+}
+
+/** A child belongs to the thread that has started it. */
+function childrenOf(pid: number): number[] {
+  try {
+    return fs
+      .readdirSync(`/proc/${pid}/task`)
+      .flatMap((thread) => fs.readFileSync(`/proc/${pid}/task/${thread}/children`, "latin1").trim().split(" "))
+      .filter(Boolean)
+      .map(Number);
+  } catch {
+    return [];
+  }
 }

@@ -48,8 +48,9 @@ export class Client {
   image<M extends keyof ServiceMethods["ImageService"] & string>(
     method: M,
     request: Init<Method<"ImageService", M>["request"]>,
+    options: CallOptions = {},
   ): Promise<Method<"ImageService", M>["response"]> {
-    return this.unary(method, request) as Promise<Method<"ImageService", M>["response"]>;
+    return this.unary(method, request, options) as Promise<Method<"ImageService", M>["response"]>;
   }
 
   berth<M extends keyof ServiceMethods["Berth"] & string>(

@@ -16,6 +16,7 @@ import { buildSpec } from "../../oci/spec/build";
 import type { SpecInput } from "../../oci/spec/input";
 import { type SelinuxLabels, selinuxLabels } from "../../oci/spec/selinux";
 import { cgroupsOf, cutCgroups } from "../../sys/cgroups";
+import { faultPoint } from "../../sys/fault-points";
 import { outerRoot } from "../../sys/id-mapping";
 import { identify } from "../../sys/process-identity";
 import { UndoStack } from "../../sys/undo";
@@ -31,6 +32,7 @@ import { recordVersion } from "../store/record-files";
 import { containerFingerprint } from "../store/request-fingerprint";
 import type { Sandbox } from "../store/sandbox";
 import { checkContainerConfig } from "./check-config";
+import { discardInRuntime } from "./discard";
 import { type ImageVolume, mountImageVolumes } from "./image-volumes";
 import { prepareLogPath } from "./log-path";
 import { kernelFeatures } from "./kernel-features";
@@ -57,6 +59,7 @@ async function make(services: Services, sandbox: Sandbox, config: ContainerConfi
   try {
     undo.push("the bundle", () => fs.rmSync(paths.container(id), { recursive: true, force: true }));
     const record = await build(services, { id, sandbox, config, image }, undo);
+    await faultPoint("CreateContainer.record");
     // one that was stopped meanwhile does not know of this container, and would not take it along
     checkReady(services, sandbox);
     services.events.containerCreated(store.addContainer(record));
@@ -96,8 +99,10 @@ async function build(services: Services, made: NewContainer, undo: UndoStack): P
   const bundle = paths.container(id);
   const rootfs = paths.rootfs(id);
   const userNamespace = userNamespaceOf(sandbox);
+  await faultPoint("CreateContainer.bundle");
   makeObjectDirectory(bundle, outerRoot(userNamespace));
   fs.mkdirSync(rootfs, { mode: 0o711 });
+  await faultPoint("CreateContainer.log");
   const logPath = await prepareLogPath(sandbox.config.logDirectory, config.logPath);
 
   undo.push("the root filesystem", () => images.releaseRootfs(id, rootfs));
@@ -106,6 +111,7 @@ async function build(services: Services, made: NewContainer, undo: UndoStack): P
     sandbox.config.linux?.securityContext?.selinuxOptions,
   ]);
   const label = selinux.mount;
+  await faultPoint("CreateContainer.rootfs");
   await images.mountRootfs({ containerId: id, image: image.id, target: rootfs, userNamespace, label });
   const volumesDir = volumesDirectory(services, id);
   undo.push("the image's volumes", () => fs.rmSync(volumesDir, { recursive: true, force: true }));
@@ -114,12 +120,13 @@ async function build(services: Services, made: NewContainer, undo: UndoStack): P
   const input = specInput(services, made, { rootfs, volumesDir, imageVolumes, selinux });
   const { spec, user, warnings } = await buildSpec(input);
   for (const warning of warnings) log.debug(warning, { container: id });
+  await faultPoint("CreateContainer.spec");
   fs.writeFileSync(path.join(bundle, "config.json"), encodeSpec(spec), { mode: 0o600 });
 
-  // crun leaves the cgroup of a container that it could not make, and then knows nothing of it
-  if (services.cgroupDriver === "cgroupfs")
-    undo.push("the cgroup", () => services.cgroups.removeEmpty([input.cgroup.path]));
-  undo.push("the runtime's container", () => runtime.delete(id));
+  // its monitor leaves one where it ends by itself
+  undo.push("the exit file", () => fs.rmSync(path.join(paths.exits, id), { force: true }));
+  undo.push("the runtime's container", () => discardInRuntime(services, { runtimes: [runtime], id, bundle }));
+  await faultPoint("CreateContainer.monitor");
   const { pid } = await runtime.create({
     id,
     bundle,
@@ -128,6 +135,7 @@ async function build(services: Services, made: NewContainer, undo: UndoStack): P
     stdin: config.stdin,
     stdinOnce: config.stdinOnce,
   });
+  await faultPoint("CreateContainer.made");
   const monitorPid = Number(fs.readFileSync(path.join(bundle, "conmon.pid"), "utf8"));
   return {
     version: recordVersion,

@@ -1,6 +1,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import { messageOf } from "../../api/errors";
+import { faultPoint } from "../../sys/fault-points";
 import { errnoOf } from "../../sys/libc";
 import { isAlive } from "../../sys/process-identity";
 import type { Services } from "../services";
@@ -49,12 +50,10 @@ const wasOutOfMemory = ({ cgroups, paths }: Services, { id, record }: Container)
 
 const later = (a: string, b: string) => (BigInt(a) < BigInt(b) ? b : a);
 
-/**
- * Keeps how a container ended, once, and clears what it leaves: processes that outlived its first one, its cgroup and
- * the runtime's record. The container's files stay until it is removed.
- */
+/** Keeps how a container ended, once, and clears what it leaves. Its files stay until it is removed. */
 export async function recordExit(services: Services, container: Container, exit: ContainerExit): Promise<void> {
-  const { store, cgroups, runtimes, log } = services;
+  const { store } = services;
+  await faultPoint("StopContainer.exit");
   if (!container.record.exit) {
     const { startedAtNs, createdAtNs } = container.record;
     // the host's clock may have been set back meanwhile
@@ -63,20 +62,30 @@ export async function recordExit(services: Services, container: Container, exit:
     services.events.containerStopped(container);
     container.wakeWaiters();
   }
-  container.cleanUp ??= (async () => {
-    try {
-      await cgroups.kill(container.record.cgroups);
-      // a short one can end before the runtime has seen its start through
-      await container.starting;
-      await runtimes.get(container.record.handler).deleteEnded(container.id);
-      cgroups.removeOwn(container.record.cgroups, container.id);
-    } catch (error) {
-      container.cleanUp = undefined;
-      log.warn("an ended container could not be cleared away yet", {
-        container: container.id,
-        error: messageOf(error),
-      });
-    }
-  })();
+  await clearAfterExit(services, container);
+}
+
+/** Clears away what an ended container leaves. What can't be cleared is told, and tried again at its removal. */
+export async function clearAfterExit(services: Services, container: Container): Promise<void> {
+  container.cleanUp ??= clearProcesses(services, container).catch((error) => {
+    container.cleanUp = undefined;
+    services.log.warn("an ended container could not be cleared away yet", {
+      container: container.id,
+      error: messageOf(error),
+    });
+  });
   await container.cleanUp;
+}
+
+/** Ends processes that outlived a container's first one; then its cgroup and the runtime's record go. */
+export async function clearProcesses({ cgroups, runtimes }: Services, container: Container): Promise<void> {
+  const { record, id } = container;
+  await faultPoint("StopContainer.processes");
+  await cgroups.kill(record.cgroups);
+  // a short one can end before the runtime has seen its start through
+  await container.starting;
+  await faultPoint("StopContainer.runtime");
+  await runtimes.get(record.handler).deleteEnded(id);
+  await faultPoint("StopContainer.cgroup");
+  cgroups.removeOwn(record.cgroups, id);
 }

@@ -4,6 +4,7 @@ import { BerthError } from "../../api/errors";
 import type { ContainerId } from "../../api/ids";
 import type { ContainerConfig } from "../../api/messages";
 import type { UserNamespace } from "../../sys/id-mapping";
+import { faultPoint } from "../../sys/fault-points";
 import { directoryInRoot } from "../../sys/rooted-path";
 import type { UndoStack } from "../../sys/undo";
 import type { Services } from "../services";
@@ -42,8 +43,10 @@ export async function mountImageVolumes(
     if (!record) throw new BerthError("NotFound", `image "${mount.image.image.slice(0, 300)}" of a volume not found`);
     const target = path.join(directoryOf(services, id), String(index));
     fs.mkdirSync(target, { recursive: true, mode: 0o711 });
+    await faultPoint("CreateContainer.image-volume");
     undo.push(`the image volume ${index}`, () => services.images.unmountImage(target));
     await services.images.mountImageReadOnly({ image: record.id, target, userNamespace, label });
+    await faultPoint("CreateContainer.image-volume-mounted");
     volumes.set(index, {
       path: mount.imageSubPath ? subTree(target, mount.imageSubPath) : target,
       imageRef: record.id,

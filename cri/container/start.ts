@@ -1,5 +1,6 @@
 import { BerthError, during, messageOf } from "../../api/errors";
 import { ContainerState, PodSandboxState } from "../../api/messages";
+import { faultPoint } from "../../sys/fault-points";
 import { executableOf, waitForExec } from "../../sys/wait-for-exec";
 import { nowNs } from "../clock";
 import { currentState } from "../sandbox/status";
@@ -27,14 +28,19 @@ export async function startContainer(services: Services, container: Container): 
       if (!sandbox || currentState(services, sandbox) !== PodSandboxState.SANDBOX_READY) {
         throw new BerthError("FailedPrecondition", "its sandbox is not ready");
       }
-      const startedAtNs = String(nowNs());
+      // a restart of the daemon meanwhile has to know that it was asked to run
+      store.updateContainer(container, { startingAtNs: String(nowNs()) });
+      await faultPoint("StartContainer.runtime");
       const pid = container.record.process?.pid ?? 0;
       const runtimeItself = executableOf(pid);
+      const startedAtNs = String(nowNs());
       const starting = runtimes.get(container.record.handler).start(container.id);
       container.starting = starting.catch(() => {});
+      await faultPoint("StartContainer.runtime-started");
       await starting;
       // runc returns while its own code still runs there, which as process 1 would lose a signal sent right away
       await waitForExec(pid, runtimeItself, execPatienceMs);
+      await faultPoint("StartContainer.record");
       // a short one may have ended by now, and its end must not be overwritten
       store.updateContainer(container, { startedAtNs });
       services.events.containerStarted(container);

@@ -1,6 +1,7 @@
 import os from "node:os";
 import { BerthError } from "../../api/errors";
 import { ContainerState } from "../../api/messages";
+import { faultPoint } from "../../sys/fault-points";
 import { hearsSignal } from "../../sys/heard-signals";
 import { isAlive, type ProcessIdentity, signalProcess } from "../../sys/process-identity";
 import { nowNs } from "../clock";
@@ -49,6 +50,7 @@ async function carryOut(
   const { record } = container;
   if (!record.process) return;
   if (stop.killAtMs > performance.now() && container.isRunning) {
+    await faultPoint("StopContainer.signal");
     let heard = sendStopSignal(record.process, record.stopSignal);
     let lookMs = heard ? 1000 : firstLookMs;
     while (!container.record.exit && stop.killAtMs > performance.now() && isAlive(record.process)) {
@@ -78,6 +80,7 @@ function sendStopSignal(identity: ProcessIdentity, signal: number): boolean {
 async function endProcess(services: Services, container: Container): Promise<void> {
   const process = container.record.process!;
   const until = performance.now() + killPatienceMs;
+  await faultPoint("StopContainer.kill");
   while (!container.record.exit) {
     signalProcess(process, os.constants.signals.SIGKILL);
     if (await container.waitForExit(50)) break;

@@ -1,4 +1,5 @@
 import type { CreateContainerRequest, CreateContainerResponse, Init } from "../../api/messages";
+import { faultPoint } from "../../sys/fault-points";
 import { createContainer as create } from "../container/create";
 import type { Services } from "../services";
 
@@ -6,5 +7,7 @@ export async function createContainer(
   services: Services,
   request: CreateContainerRequest,
 ): Promise<Init<CreateContainerResponse>> {
-  return { containerId: await create(services, request) };
+  const containerId = await create(services, request);
+  await faultPoint("CreateContainer.answer");
+  return { containerId };
 }

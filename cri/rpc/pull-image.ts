@@ -1,5 +1,6 @@
 import { BerthError } from "../../api/errors";
 import type { Init, PullImageRequest, PullImageResponse } from "../../api/messages";
+import { faultPoint } from "../../sys/fault-points";
 import type { CallContext } from "../server/interceptor";
 import type { Services } from "../services";
 
@@ -12,5 +13,6 @@ export async function pullImage(
   // every handler runs the same images, but one that is not there would never run it (KEP-4216)
   if (image.runtimeHandler) runtimes.get(image.runtimeHandler);
   const record = await images.pull(image.image, { auth: auth ?? undefined, signal });
+  await faultPoint("PullImage.answer");
   return { imageRef: record.id };
 }

@@ -1,4 +1,5 @@
 import type { Init, RemoveContainerRequest, RemoveContainerResponse } from "../../api/messages";
+import { faultPoint } from "../../sys/fault-points";
 import { removeContainer as remove } from "../container/remove";
 import type { Services } from "../services";
 
@@ -8,5 +9,6 @@ export async function removeContainer(
 ): Promise<Init<RemoveContainerResponse>> {
   const container = services.store.containers.find(containerId);
   if (container) await remove(services, container);
+  await faultPoint("RemoveContainer.answer");
   return {};
 }

@@ -1,4 +1,5 @@
 import type { Init, RemovePodSandboxRequest, RemovePodSandboxResponse } from "../../api/messages";
+import { faultPoint } from "../../sys/fault-points";
 import { removeSandbox } from "../sandbox/remove";
 import type { Services } from "../services";
 
@@ -8,5 +9,6 @@ export async function removePodSandbox(
 ): Promise<Init<RemovePodSandboxResponse>> {
   const sandbox = services.store.sandboxes.find(podSandboxId);
   if (sandbox) await removeSandbox(services, sandbox);
+  await faultPoint("RemovePodSandbox.answer");
   return {};
 }

@@ -1,4 +1,5 @@
 import type { Init, RunPodSandboxRequest, RunPodSandboxResponse } from "../../api/messages";
+import { faultPoint } from "../../sys/fault-points";
 import { createSandbox } from "../sandbox/create";
 import type { Services } from "../services";
 
@@ -6,5 +7,7 @@ export async function runPodSandbox(
   services: Services,
   request: RunPodSandboxRequest,
 ): Promise<Init<RunPodSandboxResponse>> {
-  return { podSandboxId: await createSandbox(services, request) };
+  const podSandboxId = await createSandbox(services, request);
+  await faultPoint("RunPodSandbox.answer");
+  return { podSandboxId };
 }

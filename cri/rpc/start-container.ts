@@ -1,4 +1,5 @@
 import type { Init, StartContainerRequest, StartContainerResponse } from "../../api/messages";
+import { faultPoint } from "../../sys/fault-points";
 import { startContainer as start } from "../container/start";
 import type { Services } from "../services";
 
@@ -7,5 +8,6 @@ export async function startContainer(
   { containerId }: StartContainerRequest,
 ): Promise<Init<StartContainerResponse>> {
   await start(services, services.store.containers.get(containerId));
+  await faultPoint("StartContainer.answer");
   return {};
 }

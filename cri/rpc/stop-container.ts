@@ -1,5 +1,6 @@
 import { BerthError } from "../../api/errors";
 import { ContainerState, type Init, type StopContainerRequest, type StopContainerResponse } from "../../api/messages";
+import { faultPoint } from "../../sys/fault-points";
 import { stopContainer as stop } from "../container/stop";
 import type { CallContext } from "../server/interceptor";
 import type { Services } from "../services";
@@ -23,5 +24,6 @@ export async function stopContainer(
     signal.addEventListener("abort", leave, { once: true });
   });
   await Promise.race([stopped, left]);
+  await faultPoint("StopContainer.answer");
   return {};
 }

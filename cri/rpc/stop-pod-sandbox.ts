@@ -1,4 +1,5 @@
 import type { Init, StopPodSandboxRequest, StopPodSandboxResponse } from "../../api/messages";
+import { faultPoint } from "../../sys/fault-points";
 import { stopSandbox } from "../sandbox/stop";
 import type { Services } from "../services";
 
@@ -8,5 +9,6 @@ export async function stopPodSandbox(
 ): Promise<Init<StopPodSandboxResponse>> {
   const sandbox = services.store.sandboxes.find(podSandboxId);
   if (sandbox) await stopSandbox(services, sandbox);
+  await faultPoint("StopPodSandbox.answer");
   return {};
 }

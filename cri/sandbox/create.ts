@@ -6,11 +6,13 @@ import { newSandboxId, type SandboxId } from "../../api/ids";
 import { codec, type PodSandboxConfig, PodSandboxState, type RunPodSandboxRequest } from "../../api/messages";
 import { runHolder } from "../../oci/runtime/holder";
 import { checkSysctls } from "../../oci/spec/sysctls";
+import { faultPoint } from "../../sys/fault-points";
 import { outerRoot } from "../../sys/id-mapping";
 import { MS_NODEV, MS_NOEXEC, MS_NOSUID } from "../../sys/mounts";
 import { identify } from "../../sys/process-identity";
 import { UndoStack } from "../../sys/undo";
 import { nowNs } from "../clock";
+import { discardInRuntime } from "../container/discard";
 import { makeLogDirectory } from "../container/log-path";
 import { makeObjectDirectory } from "../private-directory";
 import type { Services } from "../services";
@@ -60,6 +62,7 @@ async function make(services: Services, config: PodSandboxConfig, handler: strin
   try {
     undo.push("the state directory", () => fs.rmSync(paths.sandbox(id), { recursive: true, force: true }));
     const record = await build(services, { id, config, handler }, undo);
+    await faultPoint("RunPodSandbox.ready");
     services.events.sandboxRuns(store.addSandbox(record));
     return id;
   } catch (error) {
@@ -88,6 +91,7 @@ async function build(services: Services, { id, config, handler }: NewSandbox, un
   const hostname = config.hostname || os.hostname();
 
   const namespaceDirectory = path.join(directory, "ns");
+  await faultPoint("RunPodSandbox.directory");
   const owner = outerRoot(user);
   makeObjectDirectory(directory, owner);
   fs.mkdirSync(namespaceDirectory, { mode: 0o711 });
@@ -103,24 +107,35 @@ async function build(services: Services, { id, config, handler }: NewSandbox, un
     ips: [],
     madeCgroups: [],
   };
+  await faultPoint("RunPodSandbox.record");
   // from here on a restart finds what it has to take down
   store.writeSandbox(record);
 
+  await faultPoint("RunPodSandbox.namespaces");
   await pinNamespaces(services, { record, modes, user, hostname, sysctls, directory: namespaceDirectory }, undo);
 
   const files = podFiles(directory);
+  await faultPoint("RunPodSandbox.files");
   writePodFiles(files, { hostname, dns: config.dnsConfig, owner });
   if (!modes.hostIpc) {
     fs.mkdirSync(files.shm);
+    await faultPoint("RunPodSandbox.shm");
     undo.push("the shared memory", () => mounts.unmount(files.shm));
     mounts.tmpfs(files.shm, { sizeBytes: shmBytes, mode: 0o1777, owner, flags: MS_NOSUID | MS_NODEV | MS_NOEXEC });
   }
 
   undo.push("the cgroups", () => releaseCgroups(services, record));
   const cgroupPath = parentPath(parent, services.cgroupDriver);
-  record.madeCgroups =
-    services.cgroupDriver === "systemd" ? cgroups.claim(cgroupPath, id) : cgroups.ensure(cgroupPath, id);
+  await faultPoint("RunPodSandbox.cgroup-claim");
+  record.madeCgroups = cgroups.claim(cgroupPath, id);
+  // what is made next must be known to a restart first
   store.writeSandbox(record);
+  await faultPoint("RunPodSandbox.cgroup");
+  if (services.cgroupDriver === "cgroupfs") {
+    record.madeCgroups = cgroups.ensure(cgroupPath, id);
+    store.writeSandbox(record);
+  }
+  await faultPoint("RunPodSandbox.network");
   // the network takes longest, and the holder needs only its namespace: side by side
   const network = modes.hostNetwork
     ? Promise.resolve([])
@@ -165,19 +180,25 @@ async function hold(services: Services, held: HeldSandbox, undo: UndoStack): Pro
   const { id, runtime, parent, record, directory, user } = held;
   const rootfs = podFiles(directory).holderRoot;
   fs.mkdirSync(rootfs, { recursive: true });
+  await faultPoint("RunPodSandbox.holder-root");
   undo.push("the holder's root", () => services.mounts.unmount(rootfs));
   // the state may lie where no program may run, as /run on Debian, and in a user namespace that can't be lifted
   const flags = MS_NOSUID | MS_NODEV;
   services.mounts.tmpfs(rootfs, { sizeBytes: holderBytes, mode: 0o755, owner: outerRoot(user), flags });
-  undo.push("the process that holds the PID namespace", () => runtime.delete(id));
+  const bundle = path.join(directory, "holder");
+  undo.push("the process that holds the PID namespace", () =>
+    discardInRuntime(services, { id, bundle, runtimes: [runtime] }),
+  );
+  await faultPoint("RunPodSandbox.holder-run");
   const { pid } = await runHolder(runtime, {
     id,
-    bundle: path.join(directory, "holder"),
+    bundle,
     cgroupsPath: cgroupsPathFor(parent, id, services.cgroupDriver),
     namespaces: record.namespaces,
     userMappings: user,
   });
   record.holder = identify(pid);
+  await faultPoint("RunPodSandbox.holder-pin");
   const file = path.join(directory, "ns", "pid");
   undo.push("the PID namespace", () => services.namespaces.unpin(file));
   services.namespaces.pinOf(pid, "pid", file);

@@ -27,6 +27,8 @@ export interface ContainerRecord {
   monitor: ProcessIdentity | undefined;
   cgroups: CgroupPaths;
   createdAtNs: string;
+  /** When its start began; without startedAtNs the start was cut off, and may yet have come to its end. */
+  startingAtNs?: string;
   startedAtNs?: string;
   exit?: ContainerExit;
 }

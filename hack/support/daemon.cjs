@@ -47,7 +47,7 @@ function networkList({ network, bridge, subnet, directory }, prefixLength) {
   };
 }
 
-function layOut(directory, { registry, options = {}, prefixLength = 24 } = {}) {
+function layOut(directory, { registry, options = {}, prefixLength = 24, faults = false } = {}) {
   const id = uniqueId();
   const at = (name) => path.join(directory, name);
   const daemon = {
@@ -64,6 +64,7 @@ function layOut(directory, { registry, options = {}, prefixLength = 24 } = {}) {
     certsDir: at("certs.d"),
     ipamDir: at("ipam"),
     log: at("berth.log"),
+    cniCacheDir: at("cni-cache"),
     child: undefined,
   };
   if (daemon.socket.length > SOCKET_PATH_MAX)
@@ -80,11 +81,16 @@ function layOut(directory, { registry, options = {}, prefixLength = 24 } = {}) {
     root: daemon.root,
     state: daemon.state,
     socket: daemon.socket,
-    cni: { conf_dir: daemon.confDir, cache_dir: at("cni-cache"), ...cni },
+    cni: { conf_dir: daemon.confDir, cache_dir: daemon.cniCacheDir, ...cni },
     images: { certs_dirs: [daemon.certsDir], ...images },
     ...others,
   };
   fs.writeFileSync(daemon.configFile, tomlDocument(config));
+  if (faults) {
+    daemon.faultsFile = at("faults");
+    daemon.program = path.join(PROJECT, "build/faulty/bin/berth");
+    daemon.env = { ...environment(), BERTH_FAULTS: daemon.faultsFile };
+  }
   return daemon;
 }
 

@@ -19,12 +19,16 @@ export interface Daemon {
   certsDir: string;
   /** Where host-local keeps the addresses that are taken. */
   ipamDir: string;
+  /** Where it keeps the attachments to networks. */
+  cniCacheDir: string;
   /** Its standard output and error. */
   log: string;
   child: ChildProcess | undefined;
   /** What is started instead of the project's own bin/berth, and in which environment. */
   program?: string;
   env?: NodeJS.ProcessEnv;
+  /** What asks for faults (sys/fault-points.ts), where they are built in. */
+  faultsFile?: string;
 }
 export interface DaemonSource {
   /** A registry, as a URL, that stands for every other. */
@@ -33,6 +37,8 @@ export interface DaemonSource {
   options?: Record<string, unknown>;
   /** Of the subnet; 24 where absent, for 253 pods. */
   prefixLength?: number;
+  /** Run the build in which steps can be made to fail. */
+  faults?: boolean;
 }
 /** TOML of strings, numbers, booleans, lists of them, and tables. */
 export function tomlDocument(values: Record<string, unknown>): string;

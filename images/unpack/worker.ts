@@ -3,6 +3,7 @@ import fs from "node:fs";
 import { parentPort } from "node:worker_threads";
 import { BerthError, codeOf, messageOf } from "../../api/errors";
 import { confineThread } from "../../sys/chroot";
+import { faultPoint } from "../../sys/fault-points";
 import { errnoOf } from "../../sys/libc";
 import { syncFilesystem } from "../../sys/sync-filesystem";
 import { isDiskFault } from "../disk-error";
@@ -21,8 +22,11 @@ import { TarReader } from "./tar-reader";
  */
 async function run(job: Job): Promise<JobResult> {
   if (job.kind === "commit") {
+    await faultPoint("PullImage.commit-sync");
     syncFilesystem(job.directory);
+    await faultPoint("PullImage.commit-rename");
     for (const [from, to] of job.renames) fs.renameSync(from, to);
+    await faultPoint("PullImage.commit-renamed");
     syncFilesystem(job.directory);
     return { kind: "committed" };
   }
@@ -32,12 +36,16 @@ async function run(job: Job): Promise<JobResult> {
 async function apply(job: Job & { kind: "apply" }): Promise<Applied> {
   const blob = fs.openSync(job.blob, "r");
   try {
+    await faultPoint("PullImage.unpacking");
     const release = confineThread(job.tree);
+    let applied: Applied;
     try {
-      return await write(blob, job);
+      applied = await write(blob, job);
     } finally {
       release();
     }
+    await faultPoint("PullImage.unpacked");
+    return applied;
   } finally {
     fs.closeSync(blob);
   }

@@ -1,6 +1,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import { BerthError } from "../../api/errors";
+import { faultPoint } from "../../sys/fault-points";
 import { errnoOf } from "../../sys/libc";
 import { openPipes } from "../../sys/open-pipes";
 import { pipeFromChild, readAll, spawnProcess } from "../../sys/spawn";
@@ -94,6 +95,7 @@ export async function createUnderMonitor(request: MonitorRequest): Promise<{ pid
   const stderr = readAll(complaint.stream, 64 << 10);
   monitor.exited.catch(() => {});
   try {
+    await faultPoint("CreateContainer.monitor-started");
     const line = await readLine(sync.stream, request.timeoutMs);
     if (line === undefined) {
       const said = (await stderr).trim().slice(-2000);

@@ -1,7 +1,9 @@
 import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { BerthError, type ErrorCode } from "../../api/errors";
+import { faultPoint } from "../../sys/fault-points";
 import { openPipes } from "../../sys/open-pipes";
 import { type Child, killGroup, pipeFromChild, type RunResult, runProcess, spawnProcess } from "../../sys/spawn";
 import { descendantsOf } from "../../sys/process-identity";
@@ -11,6 +13,7 @@ import type { RuntimeFeatures } from "./features";
 import { runtimeFailure } from "./runtime-failure";
 import { runtimeMessage } from "./runtime-message";
 import { runtimeEnvironment } from "./runtime-environment";
+import { awaitStart, endWorkersOn } from "./workers";
 
 export interface RuntimeOptions {
   /** The runtime handler's name. */
@@ -107,7 +110,8 @@ export class OciRuntime {
       args: [...this.globalArgs, "--log", log, "run", "--detach", "--bundle", bundle, "--pid-file", pidFile, id],
       env: runtimeEnvironment(),
     });
-    const { code } = await exited;
+    await faultPoint("RunPodSandbox.holder-started");
+    const { code } = await this.withinTime("run", exited);
     if (code !== 0) {
       const said = fs.existsSync(log) ? fs.readFileSync(log, "utf8") : "";
       throw this.failure("run", { code, stdout: "", stderr: said });
@@ -126,6 +130,14 @@ export class OciRuntime {
     if (result.code !== 0 && !isUnknown(result.stderr)) throw this.failure("delete", result);
   }
 
+  /** The same for one that is not whole, and may still be in the making: whoever makes it is ended first. */
+  async discard(id: string): Promise<void> {
+    await endWorkersOn(this.options.root, id);
+    await this.delete(id);
+    // a runtime that was killed may have made no more than its directory, and then does not know it
+    fs.rmSync(path.join(this.options.root, id), { recursive: true, force: true });
+  }
+
   /** The same for one whose processes have ended: by force, runc from 1.2 on takes 100 ms more. */
   async deleteEnded(id: string): Promise<void> {
     const result = await this.run(["delete", id]);
@@ -141,6 +153,24 @@ export class OciRuntime {
     } finally {
       fs.rmSync(file, { force: true });
     }
+  }
+
+  /**
+   * Whether a container's own program has been started, though whoever asked for it may not have seen it through: a call
+   * that goes on without its caller is waited for.
+   */
+  async wasStarted(id: string): Promise<boolean> {
+    await awaitStart(this.options.root, id, this.options.timeoutMs);
+    const result = await this.run(["state", id]);
+    if (result.code !== 0) return false;
+    const { status } = JSON.parse(result.stdout) as { status?: string };
+    return status !== "created" && status !== "creating";
+  }
+
+  /** Whether the runtime has something of a container in its directory. */
+  async has(id: string): Promise<boolean> {
+    const names = await fs.promises.readdir(this.options.root).catch(() => []);
+    return names.some((name) => name.startsWith(id));
   }
 
   /** The IDs of the containers that the runtime knows. */
@@ -235,6 +265,20 @@ export class OciRuntime {
       env: runtimeEnvironment(),
       timeoutMs: this.options.timeoutMs,
     });
+  }
+
+  private async withinTime<T>(what: string, work: Promise<T>): Promise<T> {
+    const { name, timeoutMs } = this.options;
+    const ended = new AbortController();
+    const late = sleep(timeoutMs, undefined, { signal: ended.signal }).then(() => {
+      throw new BerthError("DeadlineExceeded", `${name} ${what} did not end within ${timeoutMs / 1000} s`);
+    });
+    try {
+      return await Promise.race([work, late]);
+    } finally {
+      ended.abort();
+      late.catch(() => {});
+    }
   }
 
   private async call(what: string, args: string[]): Promise<void> {

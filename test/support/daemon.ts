@@ -16,6 +16,8 @@ export interface TestDaemon extends Daemon {
   stop(): Promise<void>;
   /** Kills the daemon as a crash would. */
   kill(): Promise<void>;
+  /** Waits for its end, which something else has brought about. */
+  died(): Promise<void>;
   readLog(): string;
   /** The addresses that are taken in its subnet. */
   allocatedAddresses(): string[];
@@ -28,18 +30,21 @@ export { environment };
 /** A daemon in a directory of its own, with its own bridge and subnet. It does not run yet. */
 export function testDaemon(source: DaemonSource = {}): TestDaemon {
   const daemon = layOut(temporaryDirectory(), source) as TestDaemon;
-  const kill = async () => {
+  const died = async () => {
     const { child } = daemon;
-    if (!child || child.exitCode !== null || child.signalCode !== null) return;
-    const gone = new Promise((resolve) => child.once("exit", resolve));
-    child.kill("SIGKILL");
-    await gone;
+    if (child && child.exitCode === null && child.signalCode === null)
+      await new Promise((resolve) => child.once("exit", resolve));
     daemon.child = undefined;
+  };
+  const kill = () => {
+    daemon.child?.kill("SIGKILL");
+    return died();
   };
   return Object.assign(daemon, {
     start: () => start(daemon),
     stop: () => stop(daemon),
     kill,
+    died,
     readLog: () => (fs.existsSync(daemon.log) ? fs.readFileSync(daemon.log, "utf8") : ""),
     allocatedAddresses() {
       const directory = `${daemon.ipamDir}/${daemon.network}`;
