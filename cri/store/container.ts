@@ -55,7 +55,7 @@ export function checkContainerRecord(record: Record<string, unknown>): Container
   for (const field of ["process", "monitor"]) checkProcess(record, field);
   checkTextMap(record, "cgroups");
   checkTime(record, "createdAtNs");
-  if (record["startedAtNs"] !== undefined) checkTime(record, "startedAtNs");
+  for (const name of ["startingAtNs", "startedAtNs"]) if (record[name] !== undefined) checkTime(record, name);
   if (record["exit"] !== undefined) {
     const exit = checkObject(record["exit"], "exit");
     checkTime(exit, "finishedAtNs");

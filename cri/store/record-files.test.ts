@@ -90,6 +90,7 @@ test.each<[string, unknown]>([
   ["monitor", 5],
   ["cgroups", { memory: 5 }],
   ["createdAtNs", undefined],
+  ["startingAtNs", "x"],
   ["startedAtNs", "x"],
   ["exit", { finishedAtNs: "1", code: "0", reason: "", message: "" }],
 ])("a container's record whose %s is %j is refused", (field, value) => {

@@ -80,6 +80,22 @@ describe("a release", () => {
     }
   });
 
+  test("has no switch by which steps can be made to fail, and nor has dist/", () => {
+    const bundles = ["berth.js", "unpack-worker.js"].flatMap((name) => [
+      execFileSync("tar", ["-xOzf", tarball, `berth-${version}/dist/${name}`], {
+        encoding: "utf8",
+        maxBuffer: 64 << 20,
+      }),
+      fs.readFileSync(path.join(PROJECT, "dist", name), "utf8"),
+    ]);
+    const traces = ["BERTH_FAULTS", "was asked to fail", "network-next-plugin", "PullImage.commit-sync"];
+    for (const bundle of bundles) expect(traces.filter((trace) => bundle.includes(trace))).toEqual([]);
+    const faulty = ["berth.js", "unpack-worker.js"].map((name) =>
+      fs.readFileSync(path.join(PROJECT, "build/faulty/dist", name), "utf8"),
+    );
+    for (const bundle of faulty) expect(bundle).toContain("BERTH_FAULTS");
+  });
+
   test("runs a pod on its own Node.js, with none in PATH, and tells systemd of itself", async () => {
     const elsewhere = path.join(directory, "elsewhere");
     fs.mkdirSync(elsewhere);
