@@ -8,14 +8,17 @@ import {
   start,
   stop,
 } from "../../hack/support/daemon.cjs";
+import { powerOff } from "../../hack/support/machine.cjs";
 import { temporaryDirectory } from "./unique";
 
 export interface TestDaemon extends Daemon {
   start(): Promise<void>;
-  /** Ends the daemon alone; pods go on. start() brings it back. */
-  stop(): Promise<void>;
+  /** Ends the daemon alone, by SIGKILL after `graceMs` (10 s); pods go on. start() brings it back. */
+  stop(graceMs?: number): Promise<void>;
   /** Kills the daemon as a crash would. */
   kill(): Promise<void>;
+  /** Kills it as a power cut would, with all that runs in its pods, and empties its state: the machine boots anew. */
+  reboot(): Promise<void>;
   readLog(): string;
   /** The addresses that are taken in its subnet. */
   allocatedAddresses(): string[];
@@ -38,8 +41,13 @@ export function testDaemon(source: DaemonSource = {}): TestDaemon {
   };
   return Object.assign(daemon, {
     start: () => start(daemon),
-    stop: () => stop(daemon),
+    stop: (graceMs?: number) => stop(daemon, graceMs),
     kill,
+    async reboot() {
+      await kill();
+      await powerOff(daemon);
+      fs.rmSync(daemon.state, { recursive: true, force: true });
+    },
     readLog: () => (fs.existsSync(daemon.log) ? fs.readFileSync(daemon.log, "utf8") : ""),
     allocatedAddresses() {
       const directory = `${daemon.ipamDir}/${daemon.network}`;
