@@ -42,10 +42,13 @@ export async function recover(services: Services): Promise<void> {
     else await attempt(services, `container ${record.id}`, () => discardContainer(services, record.id));
   }
   for (const id of services.images.rootfsOwners()) {
-    if (!store.containers.find(id))
-      await attempt(services, `the root filesystem of ${id}`, () => discardContainer(services, id));
+    if (store.containers.find(id)) continue;
+    log.warn("what is left of a container that is gone is taken away", { container: id });
+    await attempt(services, `the root filesystem of ${id}`, () => discardContainer(services, id));
   }
   const valid = new Set(store.sandboxes.list().map((sandbox) => sandbox.id));
+  for (const id of networks.attachments())
+    if (!valid.has(id)) log.warn("the network of a sandbox that is gone is given back", { sandbox: id });
   for (const failure of await networks.gc(valid)) log.warn("a network attachment is left over", { failure });
 }
 

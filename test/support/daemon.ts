@@ -17,8 +17,8 @@ export interface TestDaemon extends Daemon {
   stop(graceMs?: number): Promise<void>;
   /** Kills the daemon as a crash would. */
   kill(): Promise<void>;
-  /** Kills it as a power cut would, with all that runs in its pods, and empties its state: the machine boots anew. */
-  reboot(): Promise<void>;
+  /** Kills it as a power cut would, with all that runs in its pods. The state is emptied, unless it lies on a disk. */
+  reboot(options?: { stateOnDisk: boolean }): Promise<void>;
   readLog(): string;
   /** The addresses that are taken in its subnet. */
   allocatedAddresses(): string[];
@@ -43,10 +43,10 @@ export function testDaemon(source: DaemonSource = {}): TestDaemon {
     start: () => start(daemon),
     stop: (graceMs?: number) => stop(daemon, graceMs),
     kill,
-    async reboot() {
+    async reboot({ stateOnDisk = false } = {}) {
       await kill();
       await powerOff(daemon);
-      fs.rmSync(daemon.state, { recursive: true, force: true });
+      if (!stateOnDisk) fs.rmSync(daemon.state, { recursive: true, force: true });
     },
     readLog: () => (fs.existsSync(daemon.log) ? fs.readFileSync(daemon.log, "utf8") : ""),
     allocatedAddresses() {
