@@ -5,7 +5,7 @@ import { ContainerState } from "../../api/messages";
 import { Client } from "../../cri/client/client";
 import { environment, type TestDaemon, testDaemon } from "../support/daemon";
 import { busyboxImage } from "../support/images";
-import { podCalls } from "../support/pods";
+import { eventually, podCalls } from "../support/pods";
 import { type TestRegistry, testRegistry } from "../support/registry";
 
 jest.setTimeout(60_000);
@@ -59,9 +59,12 @@ async function timedStop(jumpMs: number): Promise<number> {
   const containerId = await runContainer(await runPod(), { command });
   const began = performance.now();
   const stopped = client.runtime("StopContainer", { containerId, timeout: 2n });
-  const timedOut = client.runtime("ExecSync", { containerId, cmd: ["sleep", "60"], timeout: 1n });
+  const cmd = ["sh", "-c", "touch /under-way; exec sleep 60"];
+  const timedOut = client.runtime("ExecSync", { containerId, cmd, timeout: 1n }).catch((error) => error);
+  const mark = path.join(daemon.state, "containers", containerId, "rootfs/under-way");
+  expect(await eventually(() => fs.existsSync(mark), Boolean)).toBe(true);
   setClock(jumpMs);
-  await expect(timedOut).rejects.toMatchObject({ code: "DeadlineExceeded" });
+  expect(await timedOut).toMatchObject({ code: "DeadlineExceeded" });
   expect(performance.now() - began).toBeGreaterThan(900);
   await stopped;
   const tookMs = performance.now() - began;

@@ -44,11 +44,11 @@ afterAll(async () => {
 const modeOf = (file: string) => fs.lstatSync(file).mode & 0o7777;
 
 /** What of these paths somebody without rights can list, read, enter or connect to. */
-function reachable(paths: string[]): Promise<string> {
+function reachable(paths: string[]): Promise<string[]> {
   const script = 'for p; do { [ -r "$p" ] || [ -w "$p" ]; } && echo "$p"; done; :';
   const args = ["--reuid=65534", "--regid=65534", "--clear-groups", "sh", "-c", script, "sh", ...paths];
   return new Promise((resolve, reject) =>
-    execFile("setpriv", args, (error, stdout) => (error ? reject(error) : resolve(stdout))),
+    execFile("setpriv", args, (error, stdout) => (error ? reject(error) : resolve(stdout.split("\n").filter(Boolean)))),
   );
 }
 
@@ -85,7 +85,8 @@ test("state, root, logs and sockets are root's alone, whatever their directories
     path.join(daemon.state, "format.json"),
   ];
   expect(others.filter((file) => fs.existsSync(file)).length).toBeGreaterThan(20);
-  expect(await reachable(others)).toBe("");
+  // the first few tell enough
+  expect((await reachable(others)).slice(0, 10)).toEqual([]);
   await removePods();
 });
 
