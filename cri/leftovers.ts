@@ -15,8 +15,13 @@ export async function takeAwayLeftovers(services: Services): Promise<void> {
   const ids = new Set<string>([...store.sandboxes.list(), ...store.containers.list()].map(({ id }) => id));
   const leaks = await findLeaks({ config, paths, daemon: { version: "", unready: [], ids }, minAgeMs: 0 });
   const { taken, failed } = await takeAway(leaks, config);
-  for (const { kind, what } of taken) log.warn("something of a pod that is gone is taken away", { kind, what });
-  for (const failure of failed) log.error("something of a pod that is gone is still there", { failure });
+  // damaged ones, for recovery has taken the others; a command may not, for it can't see what a daemon still needs
+  for (const leak of leaks.filter(({ kind }) => kind === "writable layer")) {
+    await fs.promises.rm(leak.what, { recursive: true, force: true });
+    taken.push(leak);
+  }
+  for (const { kind, what, id } of taken) log.warn("what belongs to no pod is taken away", { kind, what, id });
+  for (const failure of failed) log.error("what belongs to no pod could not be taken away", { failure });
   for (const file of temporaries(services)) {
     fs.rmSync(file, { recursive: true, force: true });
     log.debug("a file that was not finished is taken away", { file });

@@ -49,9 +49,13 @@ export async function recover(services: Services): Promise<void> {
     else await attempt(services, notGone(`container ${record.id}`), () => discardContainer(services, record.id));
   }
   const known = new Set<string>([...loaded.sandboxes.records, ...loaded.containers.records].map(({ id }) => id));
-  for (const id of await straysOf(services, known))
-    await attempt(services, notGone(`what is left of ${id}`), () => discardContainer(services, id));
+  for (const id of await straysOf(services, known)) {
+    log.warn("what is left of a container that is gone is taken away", { container: id });
+    await attempt(services, notGone(`what is left of container ${id}`), () => discardContainer(services, id));
+  }
   const valid = new Set(store.sandboxes.list().map((sandbox) => sandbox.id));
+  for (const id of networks.attachments())
+    if (!valid.has(id)) log.warn("the network of a sandbox that is gone is given back", { sandbox: id });
   for (const failure of await networks.gc(valid)) log.warn("a network attachment is left over", { failure });
 }
 

@@ -53,7 +53,7 @@ export class Snapshots {
     for (const name of await fs.promises.readdir(this.root)) {
       const directory = path.join(this.root, name);
       if (directory === this.empty || directory === this.viewsRoot) continue;
-      const chainIds = this.readLayers(name);
+      const chainIds = this.readLayers(name) ?? this.mountedLayers(name);
       if (chainIds) this.layersOf.set(name, chainIds);
       else removeTree(directory).catch((error) => this.modules.report(messageOf(error)));
     }
@@ -184,9 +184,26 @@ export class Snapshots {
       if (version !== 1 || !Array.isArray(chainIds)) throw new Error("it is of another version");
       return chainIds.map(parseDigest);
     } catch (error) {
-      this.modules.report(`the writable layer of container ${name} is damaged and goes: ${messageOf(error)}`);
+      this.modules.report(`${layersFile} can't be read: ${messageOf(error)}`);
       return undefined;
     }
+  }
+
+  /**
+   * What the mount itself says that it lies upon, for a container that may run: what it has written must not go. The file
+   * is written anew. Undefined where nothing is mounted: then nobody can use it any more.
+   */
+  private mountedLayers(name: string): ChainId[] | undefined {
+    const { upper, layersFile } = this.paths(name);
+    const mount = readMountInfo().find(({ superOptions }) => superOptions.includes(`upperdir=${upper}`));
+    if (!mount) return undefined;
+    const lower = mount.superOptions.filter((option) => option.startsWith("lowerdir"));
+    const found = lower.flatMap((option) => [...option.matchAll(/\/([0-9a-f]{64})\/diff\b/g)]);
+    const chainIds = found.map(([, hex]) => `sha256:${hex}` as ChainId).reverse();
+    fs.rmSync(layersFile, { recursive: true, force: true });
+    writeFileAtomically(layersFile, JSON.stringify({ version: 1, chainIds }));
+    this.modules.report(`container ${name} is mounted, and its ${chainIds.length} layers are written down anew`);
+    return chainIds;
   }
 
   private paths(id: string) {

@@ -27,6 +27,7 @@ import { userNamespaceOf } from "../sandbox/user-namespace";
 import { currentState } from "../sandbox/status";
 import { makeObjectDirectory } from "../private-directory";
 import type { Services } from "../services";
+import { undoSoonerOrLater } from "../undo-later";
 import { type ContainerRecord, containerName } from "../store/container";
 import { recordVersion } from "../store/record-files";
 import { containerFingerprint } from "../store/request-fingerprint";
@@ -51,7 +52,7 @@ export async function createContainer(services: Services, request: CreateContain
 }
 
 async function make(services: Services, sandbox: Sandbox, config: ContainerConfig): Promise<ContainerId> {
-  const { paths, store, log } = services;
+  const { paths, store } = services;
   checkReady(services, sandbox);
   const image = requestedImage(services, config);
   const id = newContainerId();
@@ -65,9 +66,7 @@ async function make(services: Services, sandbox: Sandbox, config: ContainerConfi
     services.events.containerCreated(store.addContainer(record));
     return id;
   } catch (error) {
-    const failures = await undo.unwind();
-    for (const failure of failures)
-      log.error("a failed container could not be cleaned up whole", { container: id, failure });
+    await undoSoonerOrLater(services, undo, { container: id });
     throw during(`container ${config.metadata?.name}`, error);
   }
 }

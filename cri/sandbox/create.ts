@@ -16,6 +16,7 @@ import { discardInRuntime } from "../container/discard";
 import { makeLogDirectory } from "../container/log-path";
 import { makeObjectDirectory } from "../private-directory";
 import type { Services } from "../services";
+import { undoSoonerOrLater } from "../undo-later";
 import { recordVersion } from "../store/record-files";
 import { podFingerprint } from "../store/request-fingerprint";
 import { type SandboxRecord, sandboxName } from "../store/sandbox";
@@ -56,7 +57,7 @@ export async function createSandbox(services: Services, request: RunPodSandboxRe
 }
 
 async function make(services: Services, config: PodSandboxConfig, handler: string): Promise<SandboxId> {
-  const { paths, store, log } = services;
+  const { paths, store } = services;
   const id = newSandboxId();
   const undo = new UndoStack();
   try {
@@ -66,9 +67,7 @@ async function make(services: Services, config: PodSandboxConfig, handler: strin
     services.events.sandboxRuns(store.addSandbox(record));
     return id;
   } catch (error) {
-    const failures = await undo.unwind();
-    for (const failure of failures)
-      log.error("a failed sandbox could not be cleaned up whole", { sandbox: id, failure });
+    await undoSoonerOrLater(services, undo, { sandbox: id });
     throw during(`sandbox ${sandboxName(config)}`, error);
   }
 }

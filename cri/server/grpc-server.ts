@@ -1,6 +1,7 @@
 import fs from "node:fs";
 import net from "node:net";
 import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import * as grpc from "@grpc/grpc-js";
 import { BerthError, messageOf } from "../../api/errors";
 import { type Init, type MethodDescription, methodsOf, type ServiceMethods } from "../../api/messages";
@@ -23,12 +24,17 @@ type AnyHandler = (request: unknown, context: CallContext) => unknown;
 
 const messageLimitBytes = 16 << 20;
 
+/** How long calls may take to come to their end once they are cancelled: a command has to be killed. */
+const cancelGraceMs = 2000;
+
 /** The gRPC server on its unix socket. */
 export class GrpcServer {
   private readonly server = new grpc.Server({
     "grpc.max_receive_message_length": messageLimitBytes,
     "grpc.max_send_message_length": messageLimitBytes,
   });
+
+  private readonly running = new Set<Promise<unknown>>();
 
   constructor(private readonly interceptor: Interceptor) {}
 
@@ -55,14 +61,15 @@ export class GrpcServer {
     const [, service = "", name = ""] = method.path.split("/");
     return (call, callback) => {
       const context = contextOf(call);
-      this.interceptor
-        .around({ service, method: name, request: call.request, stream: false, ...traceOf(call) }, async () =>
-          handler(checkDecoded(call.request), context),
-        )
-        .then(
-          (response) => callback(null, response),
-          (error: grpc.ServiceError) => callback(error),
-        );
+      const work = this.interceptor.around(
+        { service, method: name, request: call.request, stream: false, ...traceOf(call) },
+        async () => handler(checkDecoded(call.request), context),
+      );
+      this.noteRunning(work);
+      work.then(
+        (response) => callback(null, response),
+        (error: grpc.ServiceError) => callback(error),
+      );
     };
   }
 
@@ -114,7 +121,15 @@ export class GrpcServer {
     fs.chmodSync(socket, 0o660);
   }
 
-  /** Takes no new calls and waits for those under way, at most `graceMs`. */
+  private noteRunning(work: Promise<unknown>): void {
+    const noted: Promise<unknown> = work.catch(() => {}).finally(() => this.running.delete(noted));
+    this.running.add(noted);
+  }
+
+  /**
+   * Takes no new calls and waits for those under way, at most `graceMs`. The clients of the others are told that it is
+   * over, and what depends on them, such as commands, is ended.
+   */
   async close(graceMs: number): Promise<void> {
     await new Promise<void>((resolve) => {
       const timer = setTimeout(() => {
@@ -126,6 +141,7 @@ export class GrpcServer {
         resolve();
       });
     });
+    await Promise.race([Promise.all(this.running), sleep(cancelGraceMs)]);
   }
 }
 

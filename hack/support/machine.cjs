@@ -200,10 +200,10 @@ function removeRules(network) {
 }
 
 /**
- * Takes away all that a daemon with its root and state in a directory may have left: processes, cgroups, mounts and
- * with them pinned namespaces, the bridge, iptables rules, and at last the directory. The daemon must be stopped.
+ * Ends what a reboot would end of a daemon with its root and state in a directory: processes, cgroups, mounts and with
+ * them pinned namespaces, the bridge, iptables rules. Files stay. The daemon must be stopped.
  */
-async function takeAway({ directory, bridge, network }) {
+async function powerOff({ directory, bridge, network }) {
   await killAll(directory);
   const points = mounts()
     .map(({ point }) => point)
@@ -220,7 +220,12 @@ async function takeAway({ directory, bridge, network }) {
   }
   if (links().includes(bridge)) output("ip", ["link", "delete", bridge]);
   removeRules(network);
-  fs.rmSync(directory, { recursive: true, force: true });
 }
 
-module.exports = { output, mounts, processes, cgroups, namespaces, links, iptablesRules, takeAway };
+/** The same, and the directory goes too. */
+async function takeAway(daemon) {
+  await powerOff(daemon);
+  fs.rmSync(daemon.directory, { recursive: true, force: true });
+}
+
+module.exports = { output, mounts, processes, cgroups, namespaces, links, iptablesRules, powerOff, takeAway };

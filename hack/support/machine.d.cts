@@ -23,6 +23,11 @@ export function links(): string[];
 /** Chains and rules as "TABLE -N CHAIN" and "TABLE -A ...". */
 export function iptablesRules(command: "iptables" | "ip6tables"): string[];
 /**
+ * Ends what a reboot would end of a daemon with its root and state in a directory: processes, cgroups, mounts and with
+ * them pinned namespaces, the bridge, iptables rules. Files stay. The daemon must be stopped.
+ */
+export function powerOff(what: { directory: string; bridge: string; network: string }): Promise<void>;
+/**
  * Takes away all that a daemon with its root and state in a directory may have left: processes, cgroups, mounts and
  * with them pinned namespaces, the bridge, iptables rules, and at last the directory. The daemon must be stopped.
  */

@@ -8,16 +8,19 @@ import {
   start,
   stop,
 } from "../../hack/support/daemon.cjs";
+import { powerOff } from "../../hack/support/machine.cjs";
 import { temporaryDirectory } from "./unique";
 
 export interface TestDaemon extends Daemon {
   start(): Promise<void>;
-  /** Ends the daemon alone; pods go on. start() brings it back. */
-  stop(): Promise<void>;
+  /** Ends the daemon alone, by SIGKILL after `graceMs` (10 s); pods go on. start() brings it back. */
+  stop(graceMs?: number): Promise<void>;
   /** Kills the daemon as a crash would. */
   kill(): Promise<void>;
   /** Waits for its end, which something else has brought about. */
   died(): Promise<void>;
+  /** Kills it as a power cut would, with all that runs in its pods. The state is emptied, unless it lies on a disk. */
+  reboot(options?: { stateOnDisk: boolean }): Promise<void>;
   readLog(): string;
   /** The addresses that are taken in its subnet. */
   allocatedAddresses(): string[];
@@ -42,9 +45,14 @@ export function testDaemon(source: DaemonSource = {}): TestDaemon {
   };
   return Object.assign(daemon, {
     start: () => start(daemon),
-    stop: () => stop(daemon),
+    stop: (graceMs?: number) => stop(daemon, graceMs),
     kill,
     died,
+    async reboot({ stateOnDisk = false } = {}) {
+      await kill();
+      await powerOff(daemon);
+      if (!stateOnDisk) fs.rmSync(daemon.state, { recursive: true, force: true });
+    },
     readLog: () => (fs.existsSync(daemon.log) ? fs.readFileSync(daemon.log, "utf8") : ""),
     allocatedAddresses() {
       const directory = `${daemon.ipamDir}/${daemon.network}`;
