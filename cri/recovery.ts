@@ -19,7 +19,7 @@ import { sandboxName, type SandboxRecord } from "./store/sandbox";
  * taken down; what ended meanwhile gets its true exit code from the monitor's file.
  */
 export async function recover(services: Services): Promise<void> {
-  const { store, log, networks } = services;
+  const { store, log } = services;
   services.cgroups.adopt([ownParent]);
   const loaded = store.load();
   continueAfter(loaded.sandboxes.records, loaded.containers.records);
@@ -45,8 +45,6 @@ export async function recover(services: Services): Promise<void> {
     if (!store.containers.find(id))
       await attempt(services, `the root filesystem of ${id}`, () => discardContainer(services, id));
   }
-  const valid = new Set(store.sandboxes.list().map((sandbox) => sandbox.id));
-  for (const failure of await networks.gc(valid)) log.warn("a network attachment is left over", { failure });
 }
 
 /** Lists are in the order of creation, as before. */
