@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/gl
 import { ContainerState, NamespaceMode, PodSandboxState } from "../../api/messages";
 import { Client } from "../../cri/client/client";
 import { startDaemon, type TestDaemon } from "../support/daemon";
-import { busyboxImage } from "../support/images";
+import { busyboxImage, makeLayer } from "../support/images";
 import { eventually, podCalls } from "../support/pods";
 import { type TestRegistry, testRegistry } from "../support/registry";
 import { temporaryDirectory, uniqueId } from "../support/unique";
@@ -20,11 +20,12 @@ const cgroupParent = `/berth-${uniqueId()}`;
 
 const at = (name: string) => path.join(directory, name);
 
-/** A runtime that runs the shell script of the command's name first, if there is one. */
+/** A runtime that writes down how it is called, and runs the shell script of the command's name first, if there is one. */
 const moody = (folder: string) => `#!/bin/sh
 for word in "$@"; do
   case $word in create|start|run|exec|update|delete) command=$word; break ;; esac
 done
+echo "$*" >>${folder}/calls
 [ ! -e ${folder}/$command ] || . ${folder}/$command
 exec runc "$@"
 `;
@@ -51,6 +52,7 @@ beforeAll(async () => {
 afterEach(async () => {
   behave();
   await removePods();
+  fs.rmSync(at("calls"), { force: true });
   expect(leftOver()).toEqual([]);
 });
 
@@ -214,4 +216,57 @@ test("exec and update that fail or hang harm nothing", async () => {
   await update();
   expect(await inside(containerId, "echo well")).toBe("well");
   expect(await eventually(leftOver, (left) => !left.includes("sleep 4567"))).not.toContain("sleep 4567");
+});
+
+test("a command's user is in a file that the runtime reads, never an option", async () => {
+  const securityContext = { runAsUser: { value: 1234n } };
+  const containerId = await runContainer(await runPod(), { linux: { securityContext } });
+  expect(await inside(containerId, "id -u")).toBe("1234");
+  const [call] = fs
+    .readFileSync(at("calls"), "utf8")
+    .split("\n")
+    .filter((line) => line.includes(" exec "));
+  expect(call).toMatch(/ exec --process \S+ --pid-file \S+ [0-9a-f]{64}$/);
+});
+
+describe.each(["crun", "runc"])("an image's links to the host, under %s", (handler) => {
+  /** A directory of the host, and a container of an image that has links into it. */
+  async function withLinks(links: { path: string; target: string }[], over = {}) {
+    const own = await registry.push(`test/links-${handler}`, busyboxImage({}, makeLayer(links)));
+    await client.image("PullImage", { image: { image: own } });
+    return runContainer(await calls.runPod({}, handler), { image: { image: own }, ...over });
+  }
+  const victimDirectory = () => {
+    const victim = fs.mkdtempSync(at("victim-"));
+    fs.writeFileSync(path.join(victim, "file"), "of the host");
+    return victim;
+  };
+  const expectUntouched = (victim: string) => {
+    expect(fs.readdirSync(victim)).toEqual(["file"]);
+    expect(fs.readFileSync(path.join(victim, "file"), "utf8")).toBe("of the host");
+  };
+
+  test("lead no mount and no mask out of the container", async () => {
+    const victim = victimDirectory();
+    const links = [
+      { path: "data", target: victim },
+      { path: "up", target: "../../../../../.." },
+      { path: "masked", target: path.join(victim, "file") },
+    ];
+    const hostPath = fs.mkdtempSync(at("mounted-"));
+    const mounts = ["/data/made", `/up${victim}/made`].map((containerPath) => ({ containerPath, hostPath }));
+    const linux = { securityContext: { maskedPaths: ["/masked"], readonlyPaths: ["/data"] } };
+    // crun 1.8 refuses them for the directory that is not there, others make it within
+    await withLinks(links, { mounts, linux }).catch((error) => expect(error.message).toContain("create failed"));
+    expectUntouched(victim);
+  });
+
+  test("are refused in the place of /dev", async () => {
+    const victim = victimDirectory();
+    await expect(withLinks([{ path: "dev", target: victim }])).rejects.toMatchObject({
+      code: "InvalidArgument",
+      message: expect.stringContaining("the image's /dev is a link"),
+    });
+    expectUntouched(victim);
+  });
 });
