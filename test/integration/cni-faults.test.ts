@@ -198,6 +198,12 @@ test("a pod whose namespace's file was removed by hand is stopped, and its addre
   expect([attachments(), daemon.allocatedAddresses()]).toEqual([[], []]);
 });
 
+test("a pod takes no router's advertisements from another", async () => {
+  const netns = path.join(daemon.state, "sandboxes", await runPod(), "ns/net");
+  const setting = ["cat", "/proc/sys/net/ipv6/conf/eth0/accept_ra"];
+  expect(execFileSync("nsenter", [`--net=${netns}`, ...setting], { encoding: "utf8" })).toBe("0\n");
+});
+
 describe("a daemon that is killed", () => {
   test("in an ADD: the plugin and what it has started are ended at the start, and the address is given back", async () => {
     misbehave("ADD", `setsid sleep 4000 & echo $$ $! >${at("pids")}; wait`);
