@@ -44,6 +44,30 @@ test("readConfigDirectory() reports broken files and goes on to the next", async
   ]);
 });
 
+test("readConfigDirectory() goes on past what leads in circles, is nested without end, or is of other types", async () => {
+  fs.symlinkSync("10.conflist", path.join(directory, "10.conflist"));
+  put(
+    "11.conflist",
+    `{"cniVersion":"1.0.0","name":"n","plugins":[{"type":"a","x":${"[".repeat(4e5)}${"]".repeat(4e5)}}]}`,
+  );
+  put("12.conflist", '{"cniVersion":"1.0.0","name":["n"],"plugins":[{"type":"a"}]}');
+  put("13.conflist", '{"cniVersion":"1.0.0","name":"n","plugins":[{"type":"\\u001b[2Jx/../y"}]}');
+  put("14.conflist", '{"cniVersion":"1.0.0","name":"n","plugins":[{"type":"a"}]}');
+  fs.mkdirSync(path.join(directory, "n"));
+  fs.symlinkSync("1.conf", path.join(directory, "n/1.conf"));
+  put("20.conf", single("good"));
+  const { network, problems } = await readConfigDirectory(directory);
+  expect(network?.name).toBe("good");
+  expect(problems).toEqual([
+    expect.stringMatching(/10\.conflist: .*ELOOP/),
+    expect.stringContaining("11.conflist: nested more than 100 levels deep"),
+    expect.stringContaining('12.conflist: name ["n"] is not'),
+    expect.stringContaining("13.conflist: plugin 1: type"),
+    expect.stringMatching(/14\.conflist: .*n\/1\.conf: .*ELOOP/),
+  ]);
+  expect(problems.join("")).not.toContain("\u001b");
+});
+
 test("readConfigDirectory() adds the plugins from the directory of the network's name", async () => {
   put("10.conflist", '{"cniVersion":"1.1.0","name":"n","plugins":[{"type":"a"}]}');
   put("n/2.conf", '{"type":"c"}');

@@ -60,6 +60,10 @@ export async function askStatus(network: NetworkConfig, call: CallPlugin): Promi
   for (const plugin of network.plugins) await call(networkCall("STATUS", plugin, network));
 }
 
+/** Whether its plugins know GC, which came with 1.1.0, and are to be asked. */
+export const collectsGarbage = ({ disableGC, cniVersion }: NetworkConfig) =>
+  !disableGC && isAtLeast(cniVersion, "1.1.0");
+
 /**
  * Has each plugin free what belongs to none of `valid`, from 1.1.0 on, unless `disableGC` is set (CNI spec 1.1.0,
  * section 2 "GC"). No ADD or DEL may run meanwhile. One that fails does not keep the others from running; returns
@@ -70,7 +74,7 @@ export async function collectGarbage(
   valid: ValidAttachment[],
   call: CallPlugin,
 ): Promise<string[]> {
-  if (network.disableGC || !isAtLeast(network.cniVersion, "1.1.0")) return [];
+  if (!collectsGarbage(network)) return [];
   const failures: string[] = [];
   for (const plugin of network.plugins) {
     const request = networkCall("GC", plugin, network);

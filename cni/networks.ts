@@ -1,3 +1,4 @@
+import path from "node:path";
 import { BerthError, codeOf, messageOf } from "../api/errors";
 import type { SandboxId } from "../api/ids";
 import { faultPoint } from "../sys/fault-points";
@@ -5,15 +6,25 @@ import { KeyedLock } from "../sys/keyed-lock";
 import { UndoStack } from "../sys/undo";
 import type { Attachment } from "./attachment";
 import { AttachmentCache } from "./attachment-cache";
+import { runBounded } from "./bounded-process";
 import { capabilityArgs, checkPodCidrs, type PodTraits } from "./capabilities";
 import { ConfigWatch } from "./config-watch";
+import { HostPorts } from "./host-ports";
 import { presentNetns } from "./netns-file";
 import type { NetworkConfig } from "./network-config";
-import { addToNetwork, askStatus, checkInNetwork, collectGarbage, deleteFromNetwork } from "./network-list";
+import {
+  addToNetwork,
+  askStatus,
+  checkInNetwork,
+  collectGarbage,
+  collectsGarbage,
+  deleteFromNetwork,
+} from "./network-list";
 import { observedCaller, type PluginOutcome } from "./observed-plugin";
 import { OperationGate } from "./operation-gate";
 import { type CallPlugin, checkPluginsExist, pluginCaller } from "./plugin";
-import { podArgs } from "./plugin-args";
+import { namesOfArgs, podArgs } from "./plugin-args";
+import { PluginRuns } from "./plugin-runs";
 import { type CniResult, podAddresses } from "./result";
 import { StatusProbe } from "./status-probe";
 
@@ -62,7 +73,9 @@ export interface NetworkStatus {
 }
 
 const interfaceName = "eth0";
-const statusTimeoutMs = 10_000;
+/** Of calls for which others wait, and that may be made again: STATUS and GC. */
+const shortTimeoutMs = 10_000;
+const teardownsAtOnce = 8;
 
 /**
  * The pod networks of this node: which configuration holds, and each sandbox's way in and out. One sandbox's
@@ -72,7 +85,10 @@ export class Networks {
   private readonly cache: AttachmentCache;
   private readonly config: ConfigWatch;
   private readonly probe: StatusProbe;
+  private readonly runs: PluginRuns;
   private readonly call: CallPlugin;
+  private readonly callShort: CallPlugin;
+  private readonly hostPorts = new HostPorts();
   private readonly locks = new KeyedLock();
   private readonly gate = new OperationGate();
   private readonly settingUp = new Set<SandboxId>();
@@ -84,20 +100,30 @@ export class Networks {
   ) {
     const { confDir, binDirs, cacheDir, pluginTimeoutMs: timeoutMs } = options;
     this.cache = new AttachmentCache(cacheDir);
-    const caller = (limitMs: number) =>
-      observedCaller(pluginCaller({ binDirs, timeoutMs: limitMs }), (outcome) => modules.observe?.(outcome));
+    this.runs = new PluginRuns(path.join(cacheDir, "running"), runBounded);
+    const caller = (limitMs: number) => {
+      const call = pluginCaller({ binDirs, timeoutMs: limitMs }, (request) => this.runs.run(request));
+      return observedCaller(call, (outcome) => modules.observe?.(outcome));
+    };
     this.call = caller(timeoutMs);
-    const callStatus = caller(Math.min(timeoutMs, statusTimeoutMs));
-    this.probe = new StatusProbe((network) => askStatus(network, callStatus));
+    this.callShort = caller(Math.min(timeoutMs, shortTimeoutMs));
+    this.probe = new StatusProbe((network) => askStatus(network, this.callShort));
     this.config = new ConfigWatch(
       { confDir },
       { warn: (message) => modules.warn(message), onChange: (network) => this.probe.watch(network) },
     );
   }
 
-  /** Returns once the configuration has been read; from then on it is watched. Nothing about it makes this fail. */
-  start(): Promise<void> {
-    return this.config.start();
+  /**
+   * Ends plugins that an earlier daemon left running, learns which host ports are taken, and returns once the
+   * configuration has been read; from then on it is watched. Nothing about it makes this fail.
+   */
+  async start(): Promise<void> {
+    const { told, left } = await this.runs.endLeftOver();
+    if (told.length > 0) this.modules.warn(`CNI plugins still ran for an earlier daemon, ended: ${told.join(", ")}`);
+    if (left.length > 0) this.modules.warn(`CNI plugins of an earlier daemon outlive SIGKILL: ${left.join(", ")}`);
+    await Promise.all(this.cache.list().map((id) => this.holdPorts(id)));
+    await this.config.start();
   }
 
   /** Stops watching. Operations under way go on to their end. */
@@ -158,30 +184,41 @@ export class Networks {
 
   /**
    * Tears down all but `valid`, which must also name sandboxes that are just being made or removed; then has the
-   * plugins free what nobody holds (GC), while no other operation runs. Returns what failed and is to be tried again.
+   * plugins free what nobody holds (GC), which is left out where an operation runs that everybody would have to wait
+   * for. Returns what failed and is to be tried again.
    */
   async gc(valid: ReadonlySet<SandboxId>): Promise<string[]> {
     const stale = this.cache.list().filter((id) => !valid.has(id) && !this.settingUp.has(id));
     const failures: string[] = [];
-    for (const sandboxId of stale) {
-      await this.tearDown({ sandboxId, netnsPath: "" }).catch((error) => failures.push(messageOf(error)));
-    }
+    const work = async () => {
+      for (let sandboxId = stale.shift(); sandboxId; sandboxId = stale.shift()) {
+        const what = `the network of sandbox ${sandboxId}`;
+        await this.tearDown({ sandboxId, netnsPath: "" }).catch((error) =>
+          failures.push(`${what}: ${messageOf(error)}`),
+        );
+      }
+    };
+    await Promise.all(Array.from({ length: teardownsAtOnce }, work));
     const network = this.config.network();
-    if (!network) return failures;
-    const left = await this.gate.exclusive(() => {
+    if (!network || !collectsGarbage(network)) return failures;
+    const left = await this.gate.exclusiveIfIdle(() => {
       const kept = new Set([...valid, ...this.cache.list()]);
       const attachments = [...kept].map((containerID) => ({ containerID, ifname: interfaceName }));
-      return collectGarbage(network, attachments, this.call);
+      return collectGarbage(network, attachments, this.callShort);
     });
-    return [...failures, ...left];
+    return [...failures, ...(left ?? [])];
   }
 
   /**
    * Drops what is kept of a sandbox without a DEL: for an operator who knows that its plugin will never succeed. Its
-   * addresses may stay taken.
+   * addresses may stay taken. Returns whether something was kept.
    */
-  async forget(sandboxId: SandboxId): Promise<void> {
-    await this.alone(sandboxId, () => this.cache.remove(sandboxId));
+  forget(sandboxId: SandboxId): Promise<boolean> {
+    return this.alone(sandboxId, async () => {
+      const isKept = this.cache.has(sandboxId);
+      await this.drop(sandboxId);
+      return isKept;
+    });
   }
 
   /** The node's pod CIDRs, for plugins with the capability ipRanges (CRI UpdateRuntimeConfig). Throws InvalidArgument. */
@@ -207,6 +244,7 @@ export class Networks {
     };
     // A second ADD without a DEL between is not allowed (CNI spec 1.1.0, section 2 "ADD").
     await this.remove(sandboxId, netnsPath);
+    this.hostPorts.claim(pod, attachment.capabilityArgs);
     const undo = new UndoStack();
     undo.push(`network ${network.name}`, () => this.remove(sandboxId, netnsPath));
     try {
@@ -228,19 +266,30 @@ export class Networks {
   }
 
   private async remove(id: SandboxId, netnsPath: string): Promise<void> {
-    if (!this.cache.has(id)) return;
+    if (!this.cache.has(id)) return this.hostPorts.release(id);
     let kept: Attachment;
     try {
       kept = await this.cache.read(id);
     } catch (error) {
       if (codeOf(error) === "FailedPrecondition") return this.removeDamaged(id, netnsPath, messageOf(error));
       // Someone has removed the file.
-      if (codeOf(error) === "NotFound") return this.cache.remove(id);
+      if (codeOf(error) === "NotFound") return this.drop(id);
       throw error;
     }
     await this.delete(kept, netnsPath);
     await faultPoint("StopPodSandbox.network-record");
+    await this.drop(id);
+  }
+
+  private async drop(id: SandboxId): Promise<void> {
     await this.cache.remove(id);
+    this.hostPorts.release(id);
+  }
+
+  private async holdPorts(sandboxId: SandboxId): Promise<void> {
+    const kept = await this.cache.read(sandboxId).catch(() => undefined);
+    // a damaged record is told when it is used
+    if (kept) this.hostPorts.hold({ sandboxId, ...namesOfArgs(kept.args) }, kept.capabilityArgs);
   }
 
   // Plugins find what is a sandbox's by its ID: with a damaged record the network of now is the best that there is.
@@ -249,6 +298,7 @@ export class Networks {
     const guess = { sandboxId, netnsPath, ifName: interfaceName, args: "IgnoreUnknown=1", capabilityArgs: {} };
     if (network) await this.delete({ ...guess, network }, netnsPath);
     const aside = await this.cache.setAside(sandboxId);
+    this.hostPorts.release(sandboxId);
     const done = network ? `network ${network.name} was asked to free what is of it` : "there is no network to ask";
     this.modules.warn(`CNI attachment of sandbox ${sandboxId}: ${why}; ${done}; it now lies at ${aside}`);
   }

@@ -1,4 +1,4 @@
-import { podArgs } from "./plugin-args";
+import { namesOfArgs, podArgs } from "./plugin-args";
 
 const pod = { sandboxId: "ab", namespace: "default", name: "web-0", uid: "123" };
 
@@ -10,4 +10,10 @@ test("podArgs() names the pod as Kubernetes' runtimes do", () => {
 
 test.each(["a;b", "a=b", "a\nb", "a\0b", "x".repeat(1025)])("podArgs() refuses the value %j", (name) => {
   expect(() => podArgs({ ...pod, name })).toThrow("K8S_POD_NAME");
+});
+
+test("namesOfArgs() brings the names back", () => {
+  const { sandboxId: _, ...names } = pod;
+  expect(namesOfArgs(podArgs(pod))).toEqual(names);
+  expect(namesOfArgs("X=1")).toEqual({ namespace: "", name: "", uid: "" });
 });

@@ -31,3 +31,10 @@ export function podArgs({ sandboxId, namespace, name, uid }: PodNames): string {
   }
   return pairs.map(([key, value]) => `${key}=${value}`).join(";");
 }
+
+/** Whose network CNI_ARGS of podArgs() were for; empty for what they do not say. */
+export function namesOfArgs(args: string): Omit<PodNames, "sandboxId"> {
+  const pairs = args.split(";").map((pair) => pair.split("="));
+  const of = (key: string) => pairs.find(([name]) => name === key)?.[1] ?? "";
+  return { namespace: of("K8S_POD_NAMESPACE"), name: of("K8S_POD_NAME"), uid: of("K8S_POD_UID") };
+}

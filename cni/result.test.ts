@@ -56,6 +56,7 @@ test.each([
   ["\u001b[2Jboo", "it printed no JSON: [2Jboo"],
   ["[1]", "it printed no JSON object"],
   ['{"cniVersion":"0.2.0","ip4":{}}', 'its result is of cniVersion "0.2.0", asked was 1.0.0'],
+  [`{"cniVersion":${"[".repeat(5000)}${"]".repeat(5000)}}`, "its result is nested more than 100 levels deep"],
   [text({ ips: {} }), "ips is not a list"],
   [text({ ips: [3] }), "the address is not an object"],
   [text({ ips: [{ address: "10.0.0.1" }] }), '"10.0.0.1" is not an address with a prefix length'],

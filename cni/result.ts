@@ -1,7 +1,7 @@
 import net from "node:net";
 import { BerthError, messageOf } from "../api/errors";
 import { type CniVersion, isAtLeast, isSupportedVersion } from "./cni-version";
-import { isJsonObject, type JsonObject } from "./json-object";
+import { checkDepth, isJsonObject, type JsonObject } from "./json-object";
 import { printableText } from "./printable-text";
 
 export interface ResultInterface {
@@ -61,6 +61,11 @@ export function parseResult(text: string, version: CniVersion): ParsedResult {
     throw wrong(text.trim() === "" ? "it printed nothing" : `it printed no JSON: ${printableText(text, 200)}`);
   }
   if (!isJsonObject(value)) throw wrong(`it printed no JSON object: ${printableText(text, 200)}`);
+  try {
+    checkDepth(value);
+  } catch (error) {
+    throw wrong(`its result is ${messageOf(error)}`);
+  }
   const printed = value["cniVersion"] ?? version;
   if (!isSupportedVersion(printed)) {
     const shown = printableText(JSON.stringify(printed), 100);

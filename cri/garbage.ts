@@ -1,8 +1,7 @@
-import fs from "node:fs";
 import { messageOf } from "../api/errors";
-import type { SandboxId } from "../api/ids";
 import type { CollectGarbageResponse, Init } from "../api/messages";
 import { isPinned } from "./image-message";
+import { sandboxesWithNetwork } from "./network-garbage";
 import type { Services } from "./services";
 
 export interface GarbageRequest {
@@ -17,7 +16,7 @@ export async function collectNodeGarbage(
   services: Services,
   { images: withImages, minAgeMs }: GarbageRequest,
 ): Promise<Init<CollectGarbageResponse>> {
-  const { images, networks, store, paths } = services;
+  const { images, networks } = services;
   const failed: string[] = [];
   const removedImages: string[] = [];
   const removed = { blobs: 0, layers: 0 };
@@ -37,9 +36,7 @@ export async function collectNodeGarbage(
     }
   }
   add(await images.collect());
-  // one that is being made has its directory first, before the store has it
-  const valid = new Set<SandboxId>(store.sandboxes.list().map(({ id }) => id));
-  for (const id of fs.readdirSync(paths.sandboxes)) valid.add(id as SandboxId);
+  const valid = sandboxesWithNetwork(services);
   const stale = networks.attachments().filter((id) => !valid.has(id));
   failed.push(...(await networks.gc(valid)));
   const left = new Set(networks.attachments());

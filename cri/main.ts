@@ -21,6 +21,7 @@ import { nodeState } from "./exposition/node-state";
 import { serveExposition, servesMetrics } from "./exposition/server";
 import { forgetEarlierBoot, takeAwayLeftovers } from "./leftovers";
 import { Logger } from "./log";
+import { collectNetworkGarbage } from "./network-garbage";
 import { observersFor } from "./observers";
 import { servesPage } from "./page/serve-page";
 import { makeDirectory } from "./private-directory";
@@ -165,6 +166,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
   };
   const stopWatch = watchExits(services);
   await recover(services);
+  const stopNetworkGarbage = await collectNetworkGarbage(services, config.cni.gc_interval_s * 1000);
   await takeAwayLeftovers(services);
   await streaming.listen(streamServer(services, config.streaming.stream_creation_timeout_s * 1000));
 
@@ -207,6 +209,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
       stopMetrics();
       await tracing?.stop(tracingGraceMs);
       stopWatch();
+      stopNetworkGarbage();
       networks.stop();
       fs.rmSync(config.socket, { force: true });
       unlockState();

@@ -21,7 +21,7 @@ import { sandboxName, type SandboxRecord } from "./store/sandbox";
  * taken down; what ended meanwhile gets its true exit code from the monitor's file.
  */
 export async function recover(services: Services): Promise<void> {
-  const { store, log, networks } = services;
+  const { store, log } = services;
   services.cgroups.adopt([ownParent]);
   const loaded = store.load();
   continueAfter(loaded.sandboxes.records, loaded.containers.records);
@@ -53,10 +53,6 @@ export async function recover(services: Services): Promise<void> {
     log.warn("what is left of a container that is gone is taken away", { container: id });
     await attempt(services, notGone(`what is left of container ${id}`), () => discardContainer(services, id));
   }
-  const valid = new Set(store.sandboxes.list().map((sandbox) => sandbox.id));
-  for (const id of networks.attachments())
-    if (!valid.has(id)) log.warn("the network of a sandbox that is gone is given back", { sandbox: id });
-  for (const failure of await networks.gc(valid)) log.warn("a network attachment is left over", { failure });
 }
 
 /** Lists are in the order of creation, as before. */

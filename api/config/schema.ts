@@ -107,6 +107,11 @@ export const configSchema = section("Berth: a container runtime for Kubernetes n
       absolute,
     ),
     plugin_timeout_s: integer(60, { min: 1, max: 600 }, "The longest that one plugin may take, in seconds."),
+    gc_interval_s: integer(
+      300,
+      { min: 0, max: 86_400 },
+      "How often addresses of pods that are gone are given back: by DEL, and from CNI 1.1 on by GC; 0 for at start only.",
+    ),
   }),
 
   streaming: section("Where the clients of exec, attach and port-forward connect to", {

@@ -6,6 +6,7 @@ import { ContainerState, type Init, NamespaceMode, type PodSandboxConfig } from 
 import type { Client } from "../client/client";
 import { type Command, configHelp, type Values, withClient } from "./command";
 import { readLog } from "./log-reader";
+import { hiddenPaths } from "./hidden-paths";
 import { logDirectoryOf, removePod, runLabel } from "./pods";
 import { pullWithProgress } from "./pull-progress";
 
@@ -66,7 +67,13 @@ async function runPod({ client, config, values, image, command }: PodRun): Promi
         image: { image },
         args: command,
         logPath: "main.log",
-        linux: { securityContext: { namespaceOptions: pod.linux!.securityContext!.namespaceOptions, seccomp: {} } },
+        linux: {
+          securityContext: {
+            ...hiddenPaths,
+            namespaceOptions: pod.linux!.securityContext!.namespaceOptions,
+            seccomp: {},
+          },
+        },
       },
     });
     containerId = created.containerId;

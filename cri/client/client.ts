@@ -102,7 +102,9 @@ export class Client {
   }
 
   private explain(error: grpc.ServiceError): Error {
-    if (error.code === grpc.status.UNAVAILABLE) {
+    // what a daemon has answered comes with its headers: then a part of the node is not there, and not the daemon
+    const isAnswer = error.metadata?.get("content-type").length > 0;
+    if (error.code === grpc.status.UNAVAILABLE && !isAnswer) {
       return new BerthError("Unavailable", `no daemon answers on ${this.socket}`, {
         hint: "start one with `berth serve`, or name its configuration with --config",
       });

@@ -1,5 +1,6 @@
 import path from "node:path";
 import { BerthError } from "../../api/errors";
+import type { SandboxId } from "../../api/ids";
 import type { Init, PullEvent } from "../../api/messages";
 import { collectNodeGarbage } from "../garbage";
 import type { Handlers } from "../server/grpc-server";
@@ -7,7 +8,7 @@ import type { Services } from "../services";
 
 /** What the command line needs beyond the CRI. */
 export function berthService(services: Services): Handlers<"Berth"> {
-  const { images } = services;
+  const { images, networks, store } = services;
   return {
     Pull: ({ image }, { signal }) => pullEvents(services, image, signal),
     ImportImages: async ({ path: file, name }) => {
@@ -20,6 +21,11 @@ export function berthService(services: Services): Handlers<"Berth"> {
     },
     CollectGarbage: (request) =>
       collectNodeGarbage(services, { images: request.images, minAgeMs: Number(request.minAgeS) * 1000 }),
+    ForgetNetwork: async ({ podSandboxId }) => {
+      if (store.sandboxes.find(podSandboxId)?.isReady)
+        throw new BerthError("FailedPrecondition", `sandbox ${podSandboxId} still uses its network: stop it first`);
+      return { forgotten: await networks.forget(podSandboxId as SandboxId) };
+    },
   };
 }
 

@@ -11,6 +11,7 @@ import { invalid } from "./check-text";
 import { specDevices } from "./devices";
 import { environment } from "./environment";
 import { hiddenPaths } from "./hidden-paths";
+import { checkKernelPlaces } from "./kernel-places";
 import { specMappings } from "./id-mappings";
 import type { SpecInput } from "./input";
 import { specMounts } from "./mounts";
@@ -45,6 +46,7 @@ export async function buildSpec(input: SpecInput): Promise<BuiltSpec> {
 
   // what is only checked goes before what touches the host
   const args = processArgs({ command: config.command, args: config.args, image: image.config });
+  checkKernelPlaces(rootfsPath);
   const cwd = workingDirectory(config.workingDir, image.config, rootfsPath);
   const env = environment({
     image: image.config.Env ?? [],

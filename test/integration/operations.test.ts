@@ -142,6 +142,10 @@ test("info, stats, inspect and logs tell of what runs", async () => {
   );
   const [one, two, three] = JSON.parse(await run("inspect", container.slice(0, 20), pod, image));
   expect(one).toMatchObject({ kind: "container", status: { id: container }, info: { info: { sandboxID: pod } } });
+  // as the kubelet asks for it: above all the power that the machine takes is hidden
+  const { linux } = one.info.info.runtimeSpec;
+  expect(linux.maskedPaths).toContain("/sys/devices/virtual/powercap");
+  expect(linux.readonlyPaths).toContain("/proc/sys");
   expect(two).toMatchObject({ kind: "pod", status: { id: pod, metadata: { name: "web" } } });
   expect(three).toMatchObject({ kind: "image", status: { repoTags: [image] } });
   expect((await attempt("inspect", "nothing")).stderr).toContain("there is no container, no pod and no image nothing");
