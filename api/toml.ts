@@ -21,13 +21,18 @@ const keyText = (key: AST.TOMLBare | AST.TOMLQuoted) => (key.type === "TOMLBare"
 
 /** Reads TOML 1.0. Throws InvalidArgument that names `file` and the line. */
 export function parseToml(text: string, file: string): TomlTable {
-  let program: AST.TOMLProgram;
   try {
-    program = parseTOML(text, { tomlVersion: "1.0" });
+    return tableOf(parseTOML(text, { tomlVersion: "1.0" }), file);
   } catch (error) {
+    if (error instanceof BerthError) throw error;
     const line = error instanceof ParseError ? error.lineNumber : 1;
-    throw new BerthError("InvalidArgument", `${file}:${line}: ${messageOf(error).trim()}`);
+    const reason =
+      error instanceof RangeError ? "a value in it is nested too deeply or too long" : messageOf(error).trim();
+    throw new BerthError("InvalidArgument", `${file}:${line}: ${reason}`);
   }
+}
+
+function tableOf(program: AST.TOMLProgram, file: string): TomlTable {
   const top: TomlTable = { kind: "table", value: new Map(), line: 1 };
   for (const node of program.body[0].body) {
     if (node.type === "TOMLKeyValue") setPath(top, node.key, readValue(node.value, file), file);

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Everything that is tested, cheap checks first: lint, types, the arrows between the rooms, unit tests, the build, and
-# integration tests on the real parts. Goes on after a failure, to tell of all; exits non-zero if there was one. Leaves
-# build/test-results/*.json, which hack/test-summary.mjs reads.
-# usage: hack/test.sh [a part: lint types arrows unit build integration]...
+# Everything that is tested, cheap checks first: lint, types, the arrows between the rooms, dependencies, unit tests, the
+# build, and integration tests on the real parts. Goes on after a failure, to tell of all; exits non-zero if there was
+# one. Leaves build/test-results/*.json, which hack/test-summary.mjs reads.
+# usage: hack/test.sh [a part: lint types arrows dependencies unit build integration]...
 set -euo pipefail
 cd "$(dirname "$0")/.."
 hack/setup.sh test
@@ -10,7 +10,7 @@ export PATH="$PWD/node_modules/.bin:$PATH"
 results=build/test-results
 mkdir -p $results
 parts=("$@")
-[ ${#parts[@]} -gt 0 ] || parts=(lint types arrows unit build integration)
+[ ${#parts[@]} -gt 0 ] || parts=(lint types arrows dependencies unit build integration)
 
 node hack/generate-api.mjs # types and tests want it
 
@@ -23,6 +23,7 @@ for part in "${parts[@]}"; do
   lint) command=(biome ci --error-on-warnings --diagnostic-level=warn "${colours[@]}" .) ;;
   types) command=(npm run --silent typecheck) ;;
   arrows) command=(depcruise api sys cni images oci cri) ;;
+  dependencies) command=(node hack/check-dependencies.mjs) ;;
   unit) command=(jest --selectProjects unit) ;;
   build) command=(npm run --silent build) ;;
   # One at a time: two cores, and what one leaves behind is then that one's.

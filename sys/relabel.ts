@@ -7,16 +7,17 @@ import { setXattr } from "./xattr";
 const { O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = fs.constants;
 const nul = Buffer.from("\0");
 
-/** Directories of the host's own, which nobody's volume is; a new label on these would stop the host. */
+/** The host's own, which nobody's volume is; a new label on these would stop the host, or open them to pods (CVE-2021-43816). */
 const untouchable = new Set([
   ...["/", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/lib64", "/media", "/mnt", "/opt", "/proc", "/root"],
   ...["/run", "/sbin", "/srv", "/sys", "/tmp", "/usr", "/var", "/var/lib", "/var/log", "/var/run"],
+  ...["hosts", "hostname", "resolv.conf", "passwd", "group", "shadow"].map((name) => `/etc/${name}`),
 ]);
 
 /**
  * Gives a file, or a directory with all below it, an SELinux label. Links are labelled and not followed, also where
  * somebody puts one in a directory's place meanwhile. A file system without labels stays as it is. Throws
- * InvalidArgument for a directory of the system's.
+ * InvalidArgument for a directory or file of the system's.
  */
 export async function relabel(file: string, label: string): Promise<void> {
   if (untouchable.has(file)) throw new BerthError("InvalidArgument", `the host's own ${file} can't be relabelled`);

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
@@ -47,8 +48,46 @@ test.each([
   ["[cni", "c.toml:1:"],
   ['root = "/a"\nroot = "/b"', "c.toml:2:"],
   ["__proto__ = 1", "unknown key"],
+  // nothing of another file's is read, nothing is run or filled in
+  ['state = "../run"', 'c.toml:1: state is "../run"; expected an absolute path'],
+  ['\nroot = "/var/../../etc"', 'c.toml:2: root is "/var/../../etc"; expected an absolute path without'],
+  ['include = "/etc/shadow"', 'c.toml:1: unknown key "include"'],
+  ['imports = ["/etc/berth/config.toml"]', 'c.toml:1: unknown key "imports"'],
+  ['root = "$(id)"', 'c.toml:1: root is "$(id)"; expected an absolute path'],
+  ["[runtime]\nexec = 'id'", 'c.toml:2: unknown key "exec"'],
 ])("applyConfig() refuses %j", (text, message) => {
   expect(refusal(text)).toContain(message);
+});
+
+test.each([
+  ["lists without end", `\na = ${"[".repeat(100_000)}`],
+  ["lists within lists", `a = ${"[".repeat(5000)}${"]".repeat(5000)}`],
+  ["tables within tables", `a = ${"{a=".repeat(20_000)}`],
+  ["names within names", `${"a.".repeat(10_000)}a = 1`],
+  ["a long text", `root = "${"x".repeat(1 << 20)}"`],
+])("applyConfig() refuses %s with file and line", (_, text) => {
+  expect(refusal(text)).toMatch(/^c\.toml:[12]: .{5,300}$/);
+});
+
+test("loadConfig() refuses what is no file, and a file of any size, without reading it", () => {
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), "berth-config-"));
+  const file = path.join(dir, "config.toml");
+  try {
+    execFileSync("mkfifo", [file]);
+    expect(() => loadConfig(file)).toThrow(`${file}:1: is not a regular file`);
+    fs.rmSync(file);
+    fs.symlinkSync("/dev/zero", file);
+    expect(() => loadConfig(file)).toThrow(`${file}:1: is not a regular file`);
+    fs.rmSync(file);
+    fs.writeFileSync(file, "");
+    fs.truncateSync(file, 2 ** 32);
+    expect(() => loadConfig(file)).toThrow(`${file}:1: is larger than 1048576 bytes`);
+    fs.rmSync(file);
+    fs.symlinkSync("config.toml", file);
+    expect(() => loadConfig(file)).toThrow(/config\.toml/);
+  } finally {
+    fs.rmSync(dir, { recursive: true });
+  }
 });
 
 test("loadConfig() lays the drop-ins over the file in the order of their names", () => {

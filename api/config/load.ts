@@ -7,6 +7,8 @@ import { type Config, configSchema } from "./schema";
 
 export const defaultConfigFile = "/etc/berth/config.toml";
 
+const limitBytes = 1 << 20;
+
 /**
  * Reads the configuration: the defaults, over them `file`, over that each `config.d/*.toml` beside it by name.
  * Lists are replaced, not joined. Throws InvalidArgument with file, line and what was expected; NotFound where
@@ -25,8 +27,16 @@ export function loadConfig(file = defaultConfigFile): Config {
   if (fs.existsSync(dropIns)) {
     for (const name of fs.readdirSync(dropIns).sort()) if (name.endsWith(".toml")) files.push(path.join(dropIns, name));
   }
-  for (const each of files) applyConfig(config, fs.readFileSync(each, "utf8"), each);
+  for (const each of files) applyConfig(config, readConfigFile(each), each);
   return config;
+}
+
+/** Throws InvalidArgument for what is no file, or larger than any that somebody has written. */
+function readConfigFile(file: string): string {
+  const stat = fs.statSync(file);
+  if (!stat.isFile()) throw new BerthError("InvalidArgument", `${file}:1: is not a regular file`);
+  if (stat.size > limitBytes) throw new BerthError("InvalidArgument", `${file}:1: is larger than ${limitBytes} bytes`);
+  return fs.readFileSync(file, "utf8");
 }
 
 /** Lays the options that `text` sets over `config`. */

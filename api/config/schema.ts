@@ -1,6 +1,9 @@
 import { choice, flag, integer, section, tables, text, texts, type ValueOf } from "./options";
 
-const absolute = (path: string) => (path.startsWith("/") ? undefined : "an absolute path");
+const absolute = (path: string) =>
+  path.startsWith("/") && !path.split("/").includes("..") && !/[\0\n]/.test(path)
+    ? undefined
+    : 'an absolute path without ".."';
 const absoluteOrEmpty = (path: string) => (path === "" ? undefined : absolute(path));
 
 /** Every option of /etc/berth/config.toml. */

@@ -89,10 +89,10 @@ async function endProcess(services: Services, container: Container): Promise<voi
     else if (isLost(container)) {
       await recordExit(services, container, unknownExit("the container's monitor is gone", String(nowNs())));
     } else if (performance.now() > until) {
-      throw new BerthError(
-        "DeadlineExceeded",
-        `container ${container.id} does not end: process ${process.pid} outlives SIGKILL`,
-      );
+      const why = isAlive(process)
+        ? `process ${process.pid} outlives SIGKILL`
+        : "its processes are dead, but its monitor does not tell how they ended; it may wait for the disk of the log";
+      throw new BerthError("DeadlineExceeded", `container ${container.id} does not end: ${why}`);
     }
   }
   await container.cleanUp;

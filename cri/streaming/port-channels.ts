@@ -31,4 +31,12 @@ export async function runPortChannels(
   });
 }
 
-const joined = (readable: Readable, writable: Writable): Duplex => Duplex.from({ readable, writable });
+function joined(readable: Readable, writable: Writable): Duplex {
+  const both = Duplex.from({ readable, writable });
+  // of itself it leaves one alone once the other has ended, and a client that nobody reads is never seen to go
+  both.once("close", () => {
+    readable.destroy();
+    writable.destroy();
+  });
+  return both;
+}

@@ -193,7 +193,18 @@ describe("specMounts()", () => {
     expect(labelled()).toEqual([]);
     await mounts(config, { sandbox, selinux: { mount: label } });
     expect(labelled()).toEqual([hostsPath, wanted]);
-    const system = { mounts: [{ containerPath: "/usr", hostPath: "/usr", selinuxRelabel: true }] };
-    await expect(mounts(system, { selinux: { mount: label } })).rejects.toMatchObject({ code: "InvalidArgument" });
+    for (const hostPath of ["/usr", "/etc/hosts"]) {
+      const system = { mounts: [{ containerPath: "/etc/hosts", hostPath, selinuxRelabel: true }] };
+      await expect(mounts(system, { selinux: { mount: label } })).rejects.toMatchObject({ code: "InvalidArgument" });
+    }
+  });
+
+  test("labels no file of the host's that a request puts in the place of one of the pod's", async () => {
+    const [hostsPath, over] = ["hosts", "over"].map((name) => path.join(base, name)) as [string, string];
+    for (const file of [hostsPath, over]) fs.writeFileSync(file, "");
+    const config = { mounts: [{ containerPath: "/etc/hosts", hostPath: over }] };
+    const sandbox = { ...specInput(root, {}).sandbox, hostsPath };
+    await mounts(config, { sandbox, selinux: { mount: "system_u:object_r:container_file_t:s0" } });
+    expect(listXattrs(over)).not.toContain("security.selinux");
   });
 });
