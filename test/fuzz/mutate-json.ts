@@ -105,7 +105,12 @@ export function mutateJson(input: Buffer, { random, dictionary, other }: Materia
       else put(random.chance(2) ? [value] : { [newKey(random, dictionary)]: value });
     }
   }
-  return Buffer.from(JSON.stringify(root["root"]) ?? "null");
+  try {
+    return Buffer.from(JSON.stringify(root["root"]) ?? "null");
+  } catch {
+    // too deep
+    return undefined;
+  }
 }
 
 const newKey = (random: Random, dictionary: readonly Buffer[]) =>

@@ -1,7 +1,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import net from "node:net";
-import { BerthError } from "../../../api/errors";
+import type { ErrorCode } from "../../../api/errors";
 import type { SandboxId } from "../../../api/ids";
 import { AttachmentCache } from "../../../cni/attachment-cache";
 import { capabilityArgs, type PodTraits } from "../../../cni/capabilities";
@@ -11,6 +11,7 @@ import { readPluginError } from "../../../cni/plugin-error";
 import { parseResult, podAddresses } from "../../../cni/result";
 import { supportedVersions } from "../../../cni/cni-version";
 import { memoryDirectory } from "../canary";
+import { checkError } from "../check-error";
 import { type FuzzTarget, promise } from "../target";
 
 const id = "ab".repeat(32) as SandboxId;
@@ -68,7 +69,7 @@ async function attach(network: NetworkConfig, result: string, traits: PodTraits)
     const added = await addToNetwork(attachment, call);
     await cache.write({ ...attachment, result: added.raw });
   } catch (error) {
-    check(error, ["Internal", "FailedPrecondition"]);
+    checkError(error, ["Internal", "FailedPrecondition"]);
     await cache.write(attachment);
   }
   const read = await cache.read(id);
@@ -80,19 +81,13 @@ async function attach(network: NetworkConfig, result: string, traits: PodTraits)
   await deleteFromNetwork(read, call);
 }
 
-function attempt<T>(codes: string[], work: () => T): T | undefined {
+function attempt<T>(codes: ErrorCode[], work: () => T): T | undefined {
   try {
     return work();
   } catch (error) {
-    check(error, codes);
+    checkError(error, codes);
     return undefined;
   }
-}
-
-function check(error: unknown, codes: string[]): void {
-  if (!(error instanceof BerthError) || !codes.includes(error.code)) throw error;
-  promise(error.message.length < 2000, () => `an error of ${error.message.length} characters`);
-  promise(!/[\u0000-\u0008\u000b-\u001f\u007f]/.test(error.message), () => `${JSON.stringify(error.message)} steers`);
 }
 
 function partsOf(input: Buffer): { result: string; config: string; traits: PodTraits } {

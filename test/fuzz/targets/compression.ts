@@ -1,10 +1,10 @@
 import fs from "node:fs";
 import path from "node:path";
 import zlib from "node:zlib";
-import { BerthError } from "../../../api/errors";
 import { compressionOf, decompressed } from "../../../images/unpack/decompress";
 import { splitFrames } from "../../../images/unpack/zstd-frames";
 import { memoryDirectory } from "../canary";
+import { checkError } from "../check-error";
 import { type FuzzTarget, promise } from "../target";
 
 const directory = memoryDirectory("compression");
@@ -53,7 +53,7 @@ async function frames(input: Buffer, pieceBytes: number): Promise<Buffer> {
 }
 
 function check(error: unknown): void {
-  if (!(error instanceof BerthError) || error.code !== "InvalidArgument") throw error;
+  checkError(error, ["InvalidArgument"]);
 }
 
 function seeds(): Buffer[] {

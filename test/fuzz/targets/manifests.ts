@@ -1,4 +1,4 @@
-import { BerthError } from "../../../api/errors";
+import type { ErrorCode } from "../../../api/errors";
 import { isDigest } from "../../../api/ids";
 import { parseImageConfig } from "../../../images/image-config";
 import { type ManifestDocument, parseManifest } from "../../../images/manifest";
@@ -7,12 +7,13 @@ import { manifestMediaTypes, indexMediaTypes } from "../../../images/media-types
 import { MemoryBlobStore } from "../../../images/memory-blob-store";
 import { choosePlatform, runnablePlatforms } from "../../../images/platform";
 import type { Descriptor } from "../../../images/types";
+import { checkError } from "../check-error";
 import { type FuzzTarget, promise } from "../target";
 
 const digest = `sha256:${"ab".repeat(32)}`;
 const types = [...manifestMediaTypes, ...indexMediaTypes, "application/json", ""];
 const runnable = runnablePlatforms({ arch: "x64", cpuFlags: [] });
-const codes = ["InvalidArgument", "FailedPrecondition", "NotFound", "ResourceExhausted"];
+const codes: ErrorCode[] = ["InvalidArgument", "FailedPrecondition", "NotFound", "ResourceExhausted"];
 
 /**
  * Manifests, indexes and configurations, as one object `{ type, manifest, config }`: `type` says as what the manifest
@@ -27,14 +28,14 @@ export const target: FuzzTarget = {
     try {
       document = parseManifest(manifest, type);
     } catch (error) {
-      check(error);
+      checkError(error, codes);
     }
     if (document?.kind === "index") {
       for (const entry of document.entries) checkDescriptor(entry);
       try {
         choosePlatform(document.entries, runnable);
       } catch (error) {
-        check(error);
+        checkError(error, codes);
       }
     }
     const known = document?.kind === "manifest" ? document.manifest : oneLayer;
@@ -47,7 +48,7 @@ export const target: FuzzTarget = {
       promise(parsed.diffIds.every(isDigest), () => "a diff_id is no digest");
       checkSettings(parsed.config);
     } catch (error) {
-      check(error);
+      checkError(error, codes);
     }
     if (document?.kind === "index") await follow(manifest, type);
   },
@@ -75,7 +76,7 @@ async function follow(body: Buffer, mediaType: string): Promise<void> {
   try {
     await fetchManifests(client as unknown as Parameters<typeof fetchManifests>[0], store);
   } catch (error) {
-    check(error);
+    checkError(error, codes);
   }
 }
 
@@ -91,11 +92,6 @@ function checkSettings(settings: ReturnType<typeof parseImageConfig>["config"]):
   for (const list of [settings.Env, settings.Cmd, settings.Entrypoint]) {
     promise(list === undefined || list.every((item) => typeof item === "string"), () => "a list has no texts");
   }
-}
-
-function check(error: unknown): void {
-  if (!(error instanceof BerthError) || !codes.includes(error.code)) throw error;
-  promise(error.message.length < 1000, () => `an error of ${error.message.length} characters`);
 }
 
 function partsOf(input: Buffer): { type: string; manifest: Buffer; config: Buffer } {

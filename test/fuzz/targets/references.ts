@@ -1,9 +1,9 @@
 import path from "node:path";
-import { BerthError } from "../../../api/errors";
 import { asImageId, formatReference, parseReference } from "../../../images/reference";
 import { parseChallenges } from "../../../images/auth-challenge";
 import { registryKey } from "../../../images/registry-key";
 import { findRegistryHosts } from "../../../images/registry-hosts";
+import { checkError } from "../check-error";
 import { type FuzzTarget, promise } from "../target";
 
 const digest = `sha256:${"0123456789abcdef".repeat(4)}`;
@@ -35,8 +35,8 @@ export const target: FuzzTarget = {
     try {
       reference = parseReference(text);
     } catch (error) {
-      if (error instanceof BerthError && error.code === "InvalidArgument" && error.message.length < 2000) return;
-      throw error;
+      checkError(error, ["InvalidArgument"]);
+      return;
     }
     const normal = formatReference(reference);
     const again = parseReference(normal);
