@@ -5,6 +5,7 @@ import { type Digest, hexOf, type ImageId, isDigest, parseDigest } from "../api/
 import { removeTemporaries, syncDirectory, writeFileDurably } from "../sys/durable-file";
 import { KeyedLock } from "../sys/keyed-lock";
 import { diskError } from "./disk-error";
+import { readSettings } from "./image-config";
 import { isRecord } from "./json-object";
 import { asImageId, formatReference, parseReference, repositoryName } from "./reference";
 import type { Descriptor, ImageRecord } from "./types";
@@ -175,6 +176,7 @@ export function parseImageRecord(text: string): ImageRecord {
   if (!isTexts(record.tags)) throw wrong("tags");
   if (!isTexts(record.digests)) throw wrong("digests");
   if (!isRecord(record.config)) throw wrong("config");
+  readSettings(record.config, (reason) => new BerthError("InvalidArgument", `its config is damaged: ${reason}`));
   if (!Number.isSafeInteger(record.sizeBytes)) throw wrong("sizeBytes");
   if (!/^[0-9]{1,20}$/.test(record.pulledAtNs)) throw wrong("pulledAtNs");
   if (!Array.isArray(record.layers) || !record.layers.every(isLayer)) throw wrong("layers");

@@ -1,4 +1,3 @@
-import fs from "node:fs";
 import path from "node:path";
 import net from "node:net";
 import type { ErrorCode } from "../../../api/errors";
@@ -10,12 +9,11 @@ import { type NetworkConfig, parseNetworkConfig, parsePluginConfig } from "../..
 import { readPluginError } from "../../../cni/plugin-error";
 import { parseResult, podAddresses } from "../../../cni/result";
 import { supportedVersions } from "../../../cni/cni-version";
-import { memoryDirectory } from "../canary";
+import { workDirectory as directory } from "../canary";
 import { checkError } from "../check-error";
 import { type FuzzTarget, promise } from "../target";
 
 const id = "ab".repeat(32) as SandboxId;
-const directory = memoryDirectory("cni");
 const cache = new AttachmentCache(path.join(directory, "cache"));
 const pods: PodTraits = { annotations: {}, portMappings: [] };
 const network: NetworkConfig = parseNetworkConfig('{"name":"n","cniVersion":"1.0.0","plugins":[{"type":"p"}]}', true);
@@ -49,7 +47,6 @@ export const target: FuzzTarget = {
     }
     await attach(network, result, traits);
   },
-  close: () => fs.rmSync(directory, { recursive: true, force: true }),
 };
 
 /** ADD, the record on disk, CHECK and DEL with it, with plugins that all print `result`. */

@@ -3,11 +3,10 @@ import path from "node:path";
 import zlib from "node:zlib";
 import { compressionOf, decompressed } from "../../../images/unpack/decompress";
 import { splitFrames } from "../../../images/unpack/zstd-frames";
-import { memoryDirectory } from "../canary";
+import { workDirectory as directory } from "../canary";
 import { checkError } from "../check-error";
 import { type FuzzTarget, promise } from "../target";
 
-const directory = memoryDirectory("compression");
 const file = path.join(directory, "blob");
 /** Where the daemon's own limit on what a layer unpacks to would end it. */
 const limitBytes = 32 << 20;
@@ -34,7 +33,6 @@ export const target: FuzzTarget = {
     const inPieces = await frames(input, 1 + (input[input.length - 1]! % 32));
     promise(whole.equals(inPieces), () => "what is left of zstd frames depends on the pieces that they come in");
   },
-  close: () => fs.rmSync(directory, { recursive: true, force: true }),
 };
 
 /** What goes through, and a word for how it ended. */

@@ -9,10 +9,9 @@ import { printableText } from "../../../cni/printable-text";
 import { runtimeFailure } from "../../../oci/runtime/runtime-failure";
 import { runtimeMessage } from "../../../oci/runtime/runtime-message";
 import { Readable } from "node:stream";
-import { memoryDirectory } from "../canary";
+import { workDirectory as directory } from "../canary";
 import { type FuzzTarget, promise } from "../target";
 
-const directory = memoryDirectory("log-lines");
 const file = path.join(directory, `${randomBytes(4).toString("hex")}.log`);
 const steering = /[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/;
 
@@ -54,5 +53,4 @@ export const target: FuzzTarget = {
       promise(rows > 0 && rows < 65536 && columns > 0 && columns < 65536, () => `a terminal of ${columns}x${rows}`);
     });
   },
-  close: () => fs.rmSync(directory, { recursive: true, force: true }),
 };

@@ -2,10 +2,9 @@ import fs from "node:fs";
 import path from "node:path";
 import { connectMonitor } from "../../../oci/runtime/monitor-attach";
 import { SeqpacketListener } from "../../../sys/seqpacket-listener.fixture";
-import { memoryDirectory } from "../canary";
+import { workDirectory as directory } from "../canary";
 import { type FuzzTarget, promise } from "../target";
 
-const directory = memoryDirectory("monitor");
 const listener = new SeqpacketListener(path.join(directory, "attach"));
 
 /** What a monitor sends to who is attached: each line of an input is a packet, of whatever kind. */
@@ -38,8 +37,5 @@ export const target: FuzzTarget = {
       promise(got[stream] === sent, () => `of ${sent.length} bytes for ${stream} came ${got[stream].length}`);
     }
   },
-  close() {
-    listener.close();
-    fs.rmSync(directory, { recursive: true, force: true });
-  },
+  close: () => listener.close(),
 };

@@ -4,11 +4,10 @@ import { loadCredentials } from "../../../images/credentials";
 import { parseSpec } from "../../../oci/cdi/parse-spec";
 import { encodeSpec } from "../../../oci/runtime-spec";
 import { parseProfile } from "../../../oci/seccomp/parse-profile";
-import { memoryDirectory } from "../canary";
+import { workDirectory as directory } from "../canary";
 import { checkError } from "../check-error";
 import { type FuzzTarget, promise } from "../target";
 
-const directory = memoryDirectory("node-files");
 const authFile = path.join(directory, "config.json");
 
 /** Auth files, CDI files as JSON and as YAML, seccomp profiles: the first byte says which. */
@@ -27,7 +26,6 @@ export const target: FuzzTarget = {
       promise(!tells, () => "an error tells a password");
     }
   },
-  close: () => fs.rmSync(directory, { recursive: true, force: true }),
 };
 
 const readers: ((text: string) => void | Promise<void>)[] = [

@@ -50,7 +50,9 @@ export const target: FuzzTarget = {
     promise(path.dirname(below) === certsDirectory, () => `the host ${JSON.stringify(host)} leads out of a directory`);
     for (const { base } of await findRegistryHosts(host, [certsDirectory])) {
       const url = new URL(`${base.href}/${repository}/manifests/${reference.digest ?? reference.tag}`);
-      const { hostname } = new URL(`https://${host}`);
+      const written = host.toLowerCase().replace(/:\d+$/, "");
+      // an address of IPv6 has several forms
+      const hostname = written.startsWith("[") ? new URL(`https://${written}`).hostname : written;
       const isHub = url.host === "registry-1.docker.io" && /^(index\.)?docker\.io$/.test(hostname);
       promise(isHub || url.hostname === hostname, () => `${host} is asked at ${url.host}`);
       const end = `/v2/${repository}/manifests/${reference.digest ?? reference.tag}`;

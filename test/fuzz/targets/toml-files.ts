@@ -6,11 +6,10 @@ import { printConfig } from "../../../api/config/print";
 import { applyReload } from "../../../api/config/reload";
 import { type Config, configSchema } from "../../../api/config/schema";
 import { type HostSettings, parseHostsFile } from "../../../images/hosts-file";
-import { Canary, memoryDirectory } from "../canary";
+import { Canary, workDirectory as root } from "../canary";
 import { checkError } from "../check-error";
 import { type FuzzTarget, promise } from "../target";
 
-const root = memoryDirectory("toml");
 const canary = new Canary(path.join(root, "canary"));
 const directory = path.join(root, "certs.d");
 fs.mkdirSync(path.join(directory, "below"), { recursive: true });
@@ -47,7 +46,6 @@ export const target: FuzzTarget = {
     promise(polluted.length === 0, () => `every object has ${polluted.join(", ")} now`);
     canary.check();
   },
-  close: () => fs.rmSync(root, { recursive: true, force: true }),
 };
 
 function readHosts(text: string): void {

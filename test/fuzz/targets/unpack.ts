@@ -6,14 +6,13 @@ import type { TarEntry, TarSink } from "../../../images/unpack/tar-entry";
 import { TarReader } from "../../../images/unpack/tar-reader";
 import { isLayersFault } from "../../../images/unpack/layers-fault";
 import { errnoOf } from "../../../sys/libc";
-import { Canary, memoryDirectory } from "../canary";
+import { Canary, workDirectory as root } from "../canary";
 import { checkError } from "../check-error";
 import { header, paxRecord, tar } from "../tar-seeds";
 import { type FuzzTarget, promise } from "../target";
 
 const modes: ApplyMode[] = ["base", "alone", "merged"];
 const mostEntries = 64;
-const root = memoryDirectory("unpack");
 const canary = new Canary(path.join(root, "canary"));
 
 /**
@@ -55,7 +54,6 @@ export const target: FuzzTarget = {
     const after = fs.readdirSync(root).filter((name) => !before.has(name));
     promise(after.length === 0, () => `${after.join(", ")} came beside the tree`);
   },
-  close: () => fs.rmSync(root, { recursive: true, force: true }),
 };
 
 function read(archive: Buffer, pieceBytes: number, sink: TarSink): void {
