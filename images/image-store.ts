@@ -169,7 +169,10 @@ export function parseImageRecord(text: string): ImageRecord {
   const parsed: unknown = JSON.parse(text);
   if (!isRecord(parsed)) throw wrong("the object");
   const { version, ...record } = parsed as unknown as ImageRecord & { version: number };
-  if (version !== 1) throw new BerthError("InvalidArgument", `it is of version ${String(version)}, this is 1`);
+  if (version !== 1) {
+    const shown = typeof version === "number" ? `of version ${version}` : "without a version";
+    throw new BerthError("InvalidArgument", `it is ${shown}, this is 1`);
+  }
   parseDigest(record.id);
   parseDigest(record.manifest);
   const isTexts = (value: unknown) => Array.isArray(value) && value.every((item) => typeof item === "string");
