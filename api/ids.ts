@@ -25,7 +25,8 @@ export const isDigest = (text: string): text is Digest => digestPattern.test(tex
 /** Checks before anything makes a path of it. Throws InvalidArgument. */
 export function parseDigest(text: unknown): Digest {
   if (typeof text !== "string" || !isDigest(text)) {
-    throw new BerthError("InvalidArgument", `"${String(text).slice(0, 100)}" is not a sha256 digest`);
+    const shown = typeof text === "string" ? `"${text.slice(0, 100)}"` : typeof text;
+    throw new BerthError("InvalidArgument", `${shown} is not a sha256 digest`);
   }
   return text;
 }

@@ -19,6 +19,9 @@ export interface TomlTable {
 
 const keyText = (key: AST.TOMLBare | AST.TOMLQuoted) => (key.type === "TOMLBare" ? key.name : key.value);
 
+/** A key or a text of a file as a message has it. */
+export const shortened = (text: string) => (text.length > 100 ? `${text.slice(0, 100)}…` : text);
+
 /** Reads TOML 1.0. Throws InvalidArgument that names `file` and the line. */
 export function parseToml(text: string, file: string): TomlTable {
   try {
@@ -28,7 +31,7 @@ export function parseToml(text: string, file: string): TomlTable {
     const line = error instanceof ParseError ? error.lineNumber : 1;
     const reason =
       error instanceof RangeError ? "a value in it is nested too deeply or too long" : messageOf(error).trim();
-    throw new BerthError("InvalidArgument", `${file}:${line}: ${reason}`);
+    throw new BerthError("InvalidArgument", `${file}:${line}: ${reason.slice(0, 300)}`);
   }
 }
 
@@ -79,7 +82,7 @@ function setPath(table: TomlTable, key: AST.TOMLKey, value: TomlValue, file: str
   for (const part of parts.slice(0, -1)) target = descend(target, part, false, key.loc.start.line, undefined);
   const last = parts.at(-1)!;
   if (target.value.has(last)) {
-    throw new BerthError("InvalidArgument", `${file}:${key.loc.start.line}: "${last}" is set twice`);
+    throw new BerthError("InvalidArgument", `${file}:${key.loc.start.line}: "${shortened(last)}" is set twice`);
   }
   target.value.set(last, value);
 }

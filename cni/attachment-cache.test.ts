@@ -48,6 +48,7 @@ test("read() says what is wrong with a record, and setAside() keeps it", async (
   const whole = JSON.parse(fs.readFileSync(file, "utf8"));
   for (const [change, message] of [
     ["", "line 1: "],
+    [{ ...whole, version: "x".repeat(70_000) }, "it is without a version, known is 1"],
     [{ ...whole, version: 2 }, "it is of version 2, known is 1"],
     [{ ...whole, sandboxId: newSandboxId() }, "it is of another sandbox"],
     [{ ...whole, args: undefined }, "netnsPath, ifName or args is missing"],

@@ -87,7 +87,10 @@ export class AttachmentCache {
 
 function check(record: JsonObject, id: SandboxId): Attachment {
   const { version, sandboxId, netnsPath, ifName, args, capabilityArgs, result } = record;
-  if (version !== recordVersion) throw damaged(`it is of version ${String(version)}, known is ${recordVersion}`);
+  if (version !== recordVersion) {
+    const shown = typeof version === "number" ? `of version ${version}` : "without a version";
+    throw damaged(`it is ${shown}, known is ${recordVersion}`);
+  }
   if (sandboxId !== id) throw damaged("it is of another sandbox");
   if (typeof netnsPath !== "string" || typeof ifName !== "string" || typeof args !== "string") {
     throw damaged("netnsPath, ifName or args is missing");

@@ -1,4 +1,5 @@
 import { BerthError } from "../api/errors";
+import { printableText } from "./printable-text";
 
 /** The versions of the CNI specification that this runtime speaks, oldest first. 0.3.0 differs from 0.3.1 in a typo. */
 export const supportedVersions = ["0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"] as const;
@@ -29,6 +30,6 @@ export function chooseVersion(version: unknown, others: unknown): CniVersion {
     "InvalidArgument",
     named.length === 0
       ? 'no cniVersion is given, which means 0.1.0: that is no longer supported, write "cniVersion": "1.0.0"'
-      : `cniVersion ${named.join(", ").slice(0, 100)} is not supported, only ${supportedVersions.join(", ")}`,
+      : `cniVersion ${printableText(named.join(", "), 100)} is not supported, only ${supportedVersions.join(", ")}`,
   );
 }

@@ -2,6 +2,7 @@ import path from "node:path";
 import { BerthError, during } from "../api/errors";
 import { type CniVersion, chooseVersion } from "./cni-version";
 import { isJsonObject, type JsonObject, parseJsonObject } from "./json-object";
+import { printableText } from "./printable-text";
 
 /** One plugin's configuration as its author wrote it; `type` has been checked. */
 export interface PluginConfig extends JsonObject {
@@ -21,6 +22,8 @@ export interface NetworkConfig {
 
 // CNI spec, section 1 "Configuration format", `name`. Names become file names in plugins (host-local's directory).
 const namePattern = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$/;
+/** NAME_MAX of Linux. */
+const longestNameBytes = 255;
 
 /**
  * Reads a configuration list, or a single configuration, which becomes a list of one (CNI spec 1.1.0, section 1).
@@ -78,7 +81,8 @@ function checkPlugin(value: unknown): PluginConfig {
   const ipam = value["ipam"];
   for (const type of [value["type"], ...(isJsonObject(ipam) && ipam["type"] !== undefined ? [ipam["type"]] : [])]) {
     // A type is looked up in the plugin directories and run as root: it must not lead out (CVE-2021-20206).
-    if (typeof type !== "string" || type === "" || /^\.\.?$|[\0\\]/.test(type) || path.basename(type) !== type) {
+    const isName = typeof type === "string" && type !== "" && Buffer.byteLength(type) <= longestNameBytes;
+    if (!isName || /^\.\.?$|[\x00-\x1f\x7f\\]/.test(type) || path.basename(type) !== type) {
       throw invalid(`type ${shown(type)} is not the bare name of a plugin`);
     }
   }
@@ -98,5 +102,6 @@ function flag(config: JsonObject, key: string): boolean {
   throw invalid(`${key} is neither true nor false`);
 }
 
-const shown = (value: unknown) => (value === undefined ? "(missing)" : (JSON.stringify(value)?.slice(0, 100) ?? "?"));
+const shown = (value: unknown) =>
+  value === undefined ? "(missing)" : printableText(JSON.stringify(value) ?? "?", 100);
 const invalid = (message: string) => new BerthError("InvalidArgument", message);

@@ -1,4 +1,5 @@
 import { BerthError } from "../api/errors";
+import { printableText } from "./printable-text";
 
 const factors: Record<string, number> = {
   n: 1e-9,
@@ -27,7 +28,7 @@ export function parseQuantity(text: string): number {
   const [, number, suffix, exponent] =
     /^([+-]?(?:\d+\.?\d*|\.\d+))(?:([numkMGTPE]|[KMGTPE]i)|[eE]([+-]?\d{1,3}))?$/.exec(text) ?? [];
   if (number === undefined) {
-    throw new BerthError("InvalidArgument", `"${text.slice(0, 100)}" is not a Kubernetes quantity`);
+    throw new BerthError("InvalidArgument", `"${printableText(text, 100)}" is not a Kubernetes quantity`);
   }
   const factor = exponent === undefined ? factors[suffix ?? ""]! : 10 ** Number(exponent);
   // Fifteen digits, so that 1.1k is 1100 and not the next number after a double's error.

@@ -2,6 +2,7 @@
 // Fuzzes the parsers of what strangers write: npm run fuzz [-- [--seconds N] [--seed N] [TARGET...]]
 import { fork } from "node:child_process";
 import fs from "node:fs";
+import os from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { build } from "esbuild";
@@ -9,6 +10,8 @@ import { instrument } from "./support/instrument.mjs";
 
 const rooms = ["api", "sys", "cni", "images", "oci", "cri"];
 const folder = "test/fuzz/targets";
+/** Where files are in memory. */
+const memory = "/dev/shm";
 /** A child that says nothing for so long hangs; it tells each second how far it is. */
 const silenceMs = 60_000;
 
@@ -68,7 +71,12 @@ async function fuzzTarget(name) {
 
 function run(script, options) {
   return new Promise((resolve) => {
-    const child = fork(script, { execArgv: ["--enable-source-maps", "--max-old-space-size=1024"] });
+    const directory = fs.mkdtempSync(path.join(fs.existsSync(memory) ? memory : os.tmpdir(), "berth-fuzz-"));
+    const child = fork(script, {
+      execArgv: ["--enable-source-maps", "--max-old-space-size=1024"],
+      // koffi is not bundled, and the script may lie anywhere
+      env: { ...process.env, NODE_PATH: path.resolve("node_modules"), FUZZ_DIRECTORY: directory },
+    });
     const findings = [];
     let report;
     let executions = 0;
@@ -93,6 +101,7 @@ function run(script, options) {
     });
     child.on("exit", (code, signal) => {
       clearTimeout(timer);
+      fs.rmSync(directory, { recursive: true, force: true });
       if (!report && findings.length === 0) lost(`the process ended by ${signal ?? `exit code ${code}`}`);
       const covered = report
         ? `${report.covered} of ${report.blocks} blocks, ${report.corpus} inputs kept`

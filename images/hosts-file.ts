@@ -1,7 +1,7 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { isAbsolute, join, normalize } from "node:path";
 import { BerthError, messageOf } from "../api/errors";
-import { parseToml, type TomlTable, type TomlValue } from "../api/toml";
+import { parseToml, shortened, type TomlTable, type TomlValue } from "../api/toml";
 import { parseGoDuration } from "./go-duration";
 
 export interface Capabilities {
@@ -41,6 +41,9 @@ interface Source {
   directory: string;
 }
 
+const maxPemBytes = 1 << 20;
+// a timer of Node's past 24 days would fire at once
+const longestTimeoutMs = 3_600_000;
 const hostKeys = "capabilities, ca, client, skip_verify, override_path, header, dial_timeout, proxy";
 
 /**
@@ -57,7 +60,7 @@ export function parseHostsFile(source: Source): HostsFile {
   if (hosts && hosts.kind !== "table") wrong(source, hosts, '"host" must be tables: [host."https://…"]');
   const parsed: HostSettings[] = [];
   for (const [url, table] of hosts?.kind === "table" ? hosts.value : []) {
-    if (table.kind !== "table") return wrong(source, table, `[host."${url}"] must be a table`);
+    if (table.kind !== "table") return wrong(source, table, `[host."${shortened(url)}"] must be a table`);
     parsed.push(readSettings(source, table, { text: url, line: table.line }));
   }
   const url = server?.kind === "string" && server.value !== "" ? { text: server.value, line: server.line } : undefined;
@@ -94,7 +97,7 @@ function readSettings(source: Source, table: TomlTable, url: { text: string; lin
         settings.proxy = readProxy(source, value);
         break;
       default:
-        wrong(source, value, `"${key}" is not a setting of a host; there are ${hostKeys}`);
+        wrong(source, value, `"${shortened(key)}" is not a setting of a host; there are ${hostKeys}`);
     }
   }
   if (url) settings.url = readUrl(source, url, overridePath);
@@ -122,7 +125,7 @@ function readCapabilities(source: Source, value: TomlValue): Capabilities {
   // containerd takes an empty list for all of them
   if (names.length === 0) return { pull: true, resolve: true, push: true };
   const odd = names.find((name) => !["pull", "resolve", "push"].includes(name));
-  if (odd !== undefined) wrong(source, value, `"${odd}" is not a capability; there are pull, resolve, push`);
+  if (odd !== undefined) wrong(source, value, `"${shortened(odd)}" is not a capability; there are pull, resolve, push`);
   return { pull: names.includes("pull"), resolve: names.includes("resolve"), push: names.includes("push") };
 }
 
@@ -143,7 +146,8 @@ function readHeaders(source: Source, value: TomlValue): Record<string, string[]>
   for (const [name, entry] of value.value) {
     const texts = strings(source, name, entry);
     if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name)) wrong(source, entry, "the name of a header is malformed");
-    if (!texts.every((text) => /^[\t\x20-\x7e]*$/.test(text))) wrong(source, entry, `header "${name}" is malformed`);
+    if (!texts.every((text) => /^[\t\x20-\x7e]*$/.test(text)))
+      wrong(source, entry, `header "${shortened(name)}" is malformed`);
     headers.set(name.toLowerCase(), texts);
   }
   return Object.fromEntries(headers);
@@ -151,8 +155,8 @@ function readHeaders(source: Source, value: TomlValue): Record<string, string[]>
 
 function readTimeout(source: Source, value: TomlValue): number {
   const timeoutMs = value.kind === "string" ? parseGoDuration(value.value) : undefined;
-  if (timeoutMs === undefined || timeoutMs <= 0) {
-    return wrong(source, value, '"dial_timeout" must be a time such as "5s" or "500ms"');
+  if (timeoutMs === undefined || timeoutMs <= 0 || timeoutMs > longestTimeoutMs) {
+    return wrong(source, value, '"dial_timeout" must be a time such as "5s" or "500ms", an hour at the most');
   }
   return timeoutMs;
 }
@@ -167,10 +171,16 @@ function readProxy(source: Source, value: TomlValue): string {
 
 /** Read here, and synchronously, so that a missing file is told with the line that names it. */
 function readPem(source: Source, path: string, line: number): string {
-  if (!isAbsolute(path) && normalize(path).startsWith("..")) wrong(source, { line }, `"${path}" leaves the directory`);
+  if (!isAbsolute(path) && normalize(path).startsWith(".."))
+    wrong(source, { line }, `"${shortened(path)}" leaves the directory`);
   const full = isAbsolute(path) ? path : join(source.directory, path);
   let pem: string;
   try {
+    const stat = statSync(full);
+    // a device or a FIFO would have no end
+    if (!stat.isFile() || stat.size > maxPemBytes) {
+      throw new Error(`${full} is no regular file of at most ${maxPemBytes} bytes`);
+    }
     pem = readFileSync(full, "utf8");
   } catch (error) {
     return wrong(source, { line }, messageOf(error));
@@ -182,7 +192,9 @@ function readPem(source: Source, path: string, line: number): string {
 function strings(source: Source, key: string, value: TomlValue): string[] {
   const entries = value.kind === "array" ? value.value : [value];
   return entries.map((entry) =>
-    entry.kind === "string" ? entry.value : wrong(source, entry, `"${key}" must be a string or a list of strings`),
+    entry.kind === "string"
+      ? entry.value
+      : wrong(source, entry, `"${shortened(key)}" must be a string or a list of strings`),
   );
 }
 
@@ -191,5 +203,5 @@ function boolean(source: Source, key: string, value: TomlValue): boolean {
 }
 
 function wrong(source: Source, place: { line: number }, message: string): never {
-  throw new BerthError("InvalidArgument", `${source.path}:${place.line}: ${message}`);
+  throw new BerthError("InvalidArgument", `${source.path}:${place.line}: ${message.slice(0, 1000)}`);
 }

@@ -41,7 +41,8 @@ export function parseImageConfig(body: Uint8Array, manifest: ImageManifest): Ima
 
 type Wrong = (reason: string) => BerthError;
 
-function readSettings(settings: Record<string, unknown>, wrong: Wrong): ImageConfig["config"] {
+/** What containers follow of the "config" of a configuration. Throws what `wrong` makes of the reason. */
+export function readSettings(settings: Record<string, unknown>, wrong: Wrong): ImageConfig["config"] {
   return withoutUndefined({
     User: optionalString(settings, "User", wrong),
     Env: optionalStrings(settings, "Env", wrong),

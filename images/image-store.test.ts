@@ -98,6 +98,7 @@ test.each([
   ["it is cut off", '{"version":1,"id":"sha'],
   ["it is of a newer version", JSON.stringify({ version: 2, ...record("a") })],
   ["its layers are no list", JSON.stringify({ version: 1, ...record("a"), layers: {} })],
+  ["its variables are no list", JSON.stringify({ version: 1, ...record("a"), config: { Env: "A=b" } })],
   ["it is of another image", JSON.stringify({ version: 1, ...record("b") })],
 ])("open() reports a record and sets it aside when %s", async (_, text) => {
   fs.writeFileSync(path.join(root, `${"a".repeat(64)}.json`), text);

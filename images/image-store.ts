@@ -6,6 +6,7 @@ import { removeTemporaries, syncDirectory, writeFileDurably } from "../sys/durab
 import { faultPoint } from "../sys/fault-points";
 import { KeyedLock } from "../sys/keyed-lock";
 import { diskError } from "./disk-error";
+import { readSettings } from "./image-config";
 import { isRecord } from "./json-object";
 import { asImageId, formatReference, parseReference, repositoryName } from "./reference";
 import type { Descriptor, ImageRecord } from "./types";
@@ -171,13 +172,17 @@ export function parseImageRecord(text: string): ImageRecord {
   const parsed: unknown = JSON.parse(text);
   if (!isRecord(parsed)) throw wrong("the object");
   const { version, ...record } = parsed as unknown as ImageRecord & { version: number };
-  if (version !== 1) throw new BerthError("InvalidArgument", `it is of version ${String(version)}, this is 1`);
+  if (version !== 1) {
+    const shown = typeof version === "number" ? `of version ${version}` : "without a version";
+    throw new BerthError("InvalidArgument", `it is ${shown}, this is 1`);
+  }
   parseDigest(record.id);
   parseDigest(record.manifest);
   const isTexts = (value: unknown) => Array.isArray(value) && value.every((item) => typeof item === "string");
   if (!isTexts(record.tags)) throw wrong("tags");
   if (!isTexts(record.digests)) throw wrong("digests");
   if (!isRecord(record.config)) throw wrong("config");
+  readSettings(record.config, (reason) => new BerthError("InvalidArgument", `its config is damaged: ${reason}`));
   if (!Number.isSafeInteger(record.sizeBytes)) throw wrong("sizeBytes");
   if (!/^[0-9]{1,20}$/.test(record.pulledAtNs)) throw wrong("pulledAtNs");
   if (!Array.isArray(record.layers) || !record.layers.every(isLayer)) throw wrong("layers");

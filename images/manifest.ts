@@ -107,7 +107,8 @@ function readDescriptor(value: unknown, manifest: Digest, name: string): Descrip
   if (!isRecord(value)) throw wrong(manifest, `${name} is missing or not an object`);
   const { mediaType, digest, size } = value;
   if (typeof digest !== "string" || !isDigest(digest)) {
-    throw wrong(manifest, `${name} has "${String(digest).slice(0, 100)}" for a sha256 digest`);
+    const shown = typeof digest === "string" ? `"${digest.slice(0, 100)}"` : typeof digest;
+    throw wrong(manifest, `${name} has ${shown} for a sha256 digest`);
   }
   if (typeof size !== "number" || !Number.isSafeInteger(size) || size < 0) {
     throw wrong(manifest, `${name} has an impossible size`);

@@ -44,6 +44,7 @@ test.each([
   ["[runtime]\nconmom = 1", 'c.toml:2: unknown key "conmom" in section [runtime]'],
   ["[runtime]\nconmom = 1", 'did you mean "conmon"?'],
   ["log = 1", "c.toml:1: log is 1; expected a table"],
+  ['[images.registries.__proto__]\nusername = "u"', "c.toml:1: images.registries.__proto__ cannot be the name"],
   ["[cni]\nbin_dirs = [1]", "expected a list of strings"],
   ["[cni", "c.toml:1:"],
   ['root = "/a"\nroot = "/b"', "c.toml:2:"],
@@ -88,6 +89,15 @@ test("loadConfig() refuses what is no file, and a file of any size, without read
   } finally {
     fs.rmSync(dir, { recursive: true });
   }
+});
+
+test("applyConfig() takes an entry whose name every object has for one of its own", () => {
+  const config = defaults();
+  applyConfig(config, '[images.registries.constructor]\nusername = "u"', "c.toml");
+  expect(Object.entries(config.images.registries)).toEqual([
+    ["constructor", expect.objectContaining({ username: "u" })],
+  ]);
+  expect(Object).not.toHaveProperty("username");
 });
 
 test("loadConfig() lays the drop-ins over the file in the order of their names", () => {

@@ -1,7 +1,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import { BerthError } from "../errors";
-import { parseToml, type TomlTable, type TomlValue } from "../toml";
+import { parseToml, shortened, type TomlTable, type TomlValue } from "../toml";
 import type { Option, Section } from "./options";
 import { type Config, configSchema } from "./schema";
 
@@ -68,7 +68,7 @@ function applySection(
       const scope = prefix ? `section [${prefix}]` : "the top level";
       throw new BerthError(
         "InvalidArgument",
-        `${where}: unknown key "${name}" in ${scope}; expected one of ${Object.keys(section.options).join(", ")}`,
+        `${where}: unknown key "${shortened(name)}" in ${scope}; expected one of ${Object.keys(section.options).join(", ")}`,
         { hint: near ? `did you mean "${near}"?` : undefined },
       );
     }
@@ -78,9 +78,14 @@ function applySection(
     } else if (option.kind === "tables") {
       const all = values[name] as Record<string, Record<string, unknown>>;
       for (const [entry, inner] of asTable(given, key, where).value) {
-        all[entry] ??= defaultsOf(option.of);
         const innerWhere = `${file}:${inner.line}`;
-        applySection(all[entry], asTable(inner, `${key}.${entry}`, innerWhere), option.of, `${key}.${entry}`, file);
+        // JavaScript has names of its own on every object
+        if (entry === "__proto__") {
+          throw new BerthError("InvalidArgument", `${innerWhere}: ${key}.__proto__ cannot be the name of an entry`);
+        }
+        if (!Object.hasOwn(all, entry)) all[entry] = defaultsOf(option.of);
+        const entryKey = `${key}.${shortened(entry)}`;
+        applySection(all[entry]!, asTable(inner, entryKey, innerWhere), option.of, entryKey, file);
       }
     } else values[name] = readOption(option, given, key, where);
   }

@@ -73,6 +73,8 @@ test.each<[string, unknown]>([
   ["ips", "10.0.0.1"],
   ["madeCgroups", [1]],
   ["overhead", {}],
+  ["overhead", "////"],
+  ["resources", "////"],
 ])("a sandbox's record whose %s is %j is refused", (field, value) => {
   expect(() => checkSandboxRecord({ ...fixture("sandbox.json"), [field]: value })).toThrow();
 });

@@ -41,7 +41,8 @@ export function checkSandboxRecord(record: Record<string, unknown>): SandboxReco
   for (const field of ["overhead", "resources"]) if (record[field] !== undefined) checkText(record, field);
   const checked = record as unknown as SandboxRecord;
   // what is no message throws here rather than later
-  new Sandbox(checked);
+  const sandbox = new Sandbox(checked);
+  void [sandbox.overhead, sandbox.resources];
   return checked;
 }
 

@@ -10,6 +10,7 @@ interface Made {
   modified?: Buffer;
   magic?: string;
   prefix?: string;
+  major?: string;
 }
 
 function block({
@@ -20,6 +21,7 @@ function block({
   modified,
   magic = "ustar\x0000",
   prefix = "",
+  major = "",
 }: Made) {
   const header = Buffer.alloc(512);
   header.write(name, 0, "latin1");
@@ -33,6 +35,7 @@ function block({
   header.write("        ", 148);
   header.write(type, 156);
   header.write(magic, 257, "latin1");
+  header.write(major, 329);
   header.write(prefix, 345, "latin1");
   const sum = header.reduce((total, byte) => total + byte, 0);
   header.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148);
@@ -153,6 +156,7 @@ test.each([
       block({ name: "s/", data: "abc" }),
     ]),
   ],
+  ["a device has a number that the kernel would cut", block({ name: "d", type: "3", major: "0010000" })],
   ["it stops in a header", block({ name: "a" }).subarray(0, 100)],
   ["it stops in a file", block({ name: "a", data: "abc" }).subarray(0, 514)],
   ["it stops after an extended header", block({ name: "p", type: "x", data: record("uid=1") })],

@@ -18,6 +18,9 @@ const entryTypes: Record<string, TarEntryType> = {
   D: "directory",
 };
 const largestId = 0xffff_fffe;
+// as the kernel keeps them: what is more would be cut off, and could become the 0/0 of a whiteout
+const mostMajors = 2 ** 12;
+const mostMinors = 2 ** 20;
 
 type State = "header" | "body" | "file" | "skip" | "gnu map" | "map in data" | "end";
 
@@ -174,6 +177,11 @@ export class TarReader {
     for (const id of [fields.uid, fields.gid]) {
       if (id < 0 || id > largestId) throw damagedTar(`${shown(path)} has the owner ${id}`);
     }
+    const isDevice = type === "character" || type === "block";
+    const { deviceMajor, deviceMinor } = header;
+    if (isDevice && !(isBelow(deviceMajor, mostMajors) && isBelow(deviceMinor, mostMinors))) {
+      throw damagedTar(`${shown(path)} is the device ${deviceMajor}:${deviceMinor}, which cannot be`);
+    }
     const isFile = type === "file";
     const entry: TarEntry = {
       type,
@@ -184,8 +192,8 @@ export class TarReader {
       gid: fields.gid,
       sizeBytes: isFile ? fields.sizeBytes : 0,
       modifiedNs: fields.modifiedNs,
-      deviceMajor: header.deviceMajor,
-      deviceMinor: header.deviceMinor,
+      deviceMajor,
+      deviceMinor,
       xattrs: pax.length > 0 ? paxXattrs(pax) : undefined,
     };
     if (entry.type === "symlink" && (entry.link === "" || entry.link.length > longestPathBytes)) {
@@ -271,6 +279,8 @@ export class TarReader {
     this.skip(0, this.padding);
   }
 }
+
+const isBelow = (number: number, limit: number) => number >= 0 && number < limit;
 
 const paddingOf = (sizeBytes: number) => (blockBytes - (sizeBytes % blockBytes)) % blockBytes;
 

@@ -1,13 +1,9 @@
 import fs from "node:fs";
-import os from "node:os";
 import path from "node:path";
 import { promise } from "./target";
 
-/** A directory of this process's own, in memory where there is a place for that. */
-export function memoryDirectory(name: string): string {
-  const shared = "/dev/shm";
-  return fs.mkdtempSync(path.join(fs.existsSync(shared) ? shared : os.tmpdir(), `berth-fuzz-${name}-`));
-}
+/** A directory that hack/fuzz.mjs has made for this process, in memory where there is a place for that, and removes. */
+export const workDirectory = process.env["FUZZ_DIRECTORY"]!;
 
 const longAgo = new Date("2020-01-01");
 

@@ -131,7 +131,7 @@ export async function fuzz(target: FuzzTarget, options: EngineOptions): Promise<
     const material: Material = { random, dictionary, compared, other: random.pick(corpus), limitBytes };
     let input = parent;
     for (let changes = 1 + random.length(8); changes > 0; changes--) input = change(target, input, material);
-    if (target.form === "tar" && !random.chance(8)) input = repairTar(input, 1);
+    if (target.form === "tar" && !random.chance(8)) input = repairTar(input, target.formAt ?? 0);
     await execute(input, false);
     if (performance.now() - toldMs > 1000) {
       toldMs = performance.now();
@@ -147,10 +147,13 @@ export async function fuzz(target: FuzzTarget, options: EngineOptions): Promise<
 }
 
 function change(target: FuzzTarget, input: Buffer, material: Material): Buffer {
-  const { random } = material;
-  if (target.mutate && random.chance(2)) return target.mutate(input, random);
-  if (target.form === "json" && !random.chance(3)) return mutateJson(input, material) ?? mutateBytes(input, material);
-  if (target.form === "tar" && random.chance(2)) return mutateTar(input, 1, material);
+  const { random, other } = material;
+  const { form, formAt = 0 } = target;
+  if (form === "json" && !random.chance(3)) {
+    const tail = mutateJson(input.subarray(formAt), { ...material, other: other.subarray(formAt) });
+    if (tail) return Buffer.concat([input.subarray(0, formAt), tail]);
+  }
+  if (form === "tar" && random.chance(2)) return mutateTar(input, formAt, material);
   return mutateBytes(input, material);
 }
 

@@ -84,9 +84,10 @@ export function mutateBytes(input: Buffer, material: Material): Buffer {
     case 11: {
       if (compared.length === 0) return Buffer.from(input);
       const pair = random.pick(compared);
-      const [from, to] = random.chance(2) ? pair : [pair[1], pair[0]];
-      const found = from === "" ? -1 : input.indexOf(from);
-      return found < 0 ? cut(at, 0, Buffer.from(to)) : cut(found, Buffer.byteLength(from), Buffer.from(to));
+      // as bytes: Node's search for a text ends the process where that has half a surrogate pair
+      const [from, to] = (random.chance(2) ? pair : pair.toReversed()).map((word) => Buffer.from(word));
+      const found = input.indexOf(from!);
+      return found < 0 ? cut(at, 0, to!) : cut(found, from!.length, to!);
     }
     default: {
       const part = input.subarray(at, at + count);

@@ -43,10 +43,18 @@ function nested(depth: number): unknown {
   return value;
 }
 
-/** One change of the tree that a JSON text stands for; undefined where it stands for none. */
-export function mutateJson(input: Buffer, { random, dictionary, other }: Material): Buffer | undefined {
+/** One change of the tree that a JSON text stands for; undefined where it stands for none, or is too deep for it. */
+export function mutateJson(input: Buffer, material: Material): Buffer | undefined {
   const tree = parse(input);
-  if (tree === undefined) return undefined;
+  try {
+    return tree === undefined ? undefined : mutateTree(tree, material);
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
+}
+
+function mutateTree(tree: unknown, { random, dictionary, other }: Material): Buffer {
   const root: Holder = { root: tree };
   const places: Place[] = [];
   collect(root, places);

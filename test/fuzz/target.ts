@@ -1,5 +1,3 @@
-import type { Random } from "./random";
-
 /** What is fuzzed: one run takes one input, and throws where a promise of the code is broken. */
 export interface FuzzTarget {
   /** Valid inputs, from which others are made. */
@@ -7,10 +5,10 @@ export interface FuzzTarget {
   run(input: Buffer): void | Promise<void>;
   /** Inputs of this form are changed by their parts too, not only byte by byte. */
   form?: "json" | "tar";
+  /** Where in an input the form begins; the bytes before it choose what is done. */
+  formAt?: number;
   /** Words that the sources do not name. */
   dictionary?: string[];
-  /** Changes of the target's own; returns the new input. */
-  mutate?(input: Buffer, random: Random): Buffer;
   /** Called at the end. */
   close?(): void;
 }

@@ -1,9 +1,9 @@
 import path from "node:path";
-import { BerthError } from "../../../api/errors";
 import { asImageId, formatReference, parseReference } from "../../../images/reference";
 import { parseChallenges } from "../../../images/auth-challenge";
 import { registryKey } from "../../../images/registry-key";
 import { findRegistryHosts } from "../../../images/registry-hosts";
+import { checkError } from "../check-error";
 import { type FuzzTarget, promise } from "../target";
 
 const digest = `sha256:${"0123456789abcdef".repeat(4)}`;
@@ -35,8 +35,8 @@ export const target: FuzzTarget = {
     try {
       reference = parseReference(text);
     } catch (error) {
-      if (error instanceof BerthError && error.code === "InvalidArgument" && error.message.length < 2000) return;
-      throw error;
+      checkError(error, ["InvalidArgument"]);
+      return;
     }
     const normal = formatReference(reference);
     const again = parseReference(normal);
@@ -50,7 +50,9 @@ export const target: FuzzTarget = {
     promise(path.dirname(below) === certsDirectory, () => `the host ${JSON.stringify(host)} leads out of a directory`);
     for (const { base } of await findRegistryHosts(host, [certsDirectory])) {
       const url = new URL(`${base.href}/${repository}/manifests/${reference.digest ?? reference.tag}`);
-      const { hostname } = new URL(`https://${host}`);
+      const written = host.toLowerCase().replace(/:\d+$/, "");
+      // an address of IPv6 has several forms
+      const hostname = written.startsWith("[") ? new URL(`https://${written}`).hostname : written;
       const isHub = url.host === "registry-1.docker.io" && /^(index\.)?docker\.io$/.test(hostname);
       promise(isHub || url.hostname === hostname, () => `${host} is asked at ${url.host}`);
       const end = `/v2/${repository}/manifests/${reference.digest ?? reference.tag}`;
