@@ -20,6 +20,9 @@ export interface CallOptions {
   timeoutMs?: number;
 }
 
+/** What the transport itself says where nobody listens, or nobody any more. */
+const noConnection = /^(No connection established|Connection dropped)|\bE(CONNRESET|CONNREFUSED|PIPE|NOENT)\b/;
+
 /** Calls a daemon on its socket. */
 export class Client {
   private readonly client: grpc.Client;
@@ -101,7 +104,8 @@ export class Client {
   }
 
   private explain(error: grpc.ServiceError): Error {
-    if (error.code === grpc.status.UNAVAILABLE) {
+    // a daemon says Unavailable too, of a registry for one
+    if (error.code === grpc.status.UNAVAILABLE && noConnection.test(error.details)) {
       return new BerthError("Unavailable", `no daemon answers on ${this.socket}`, {
         hint: "start one with `berth serve`, or name its configuration with --config",
       });
