@@ -16,6 +16,7 @@ import { buildSpec } from "../../oci/spec/build";
 import type { SpecInput } from "../../oci/spec/input";
 import { type SelinuxLabels, selinuxLabels } from "../../oci/spec/selinux";
 import { cgroupsOf, cutCgroups } from "../../sys/cgroups";
+import { writeFileAtomically } from "../../sys/durable-file";
 import { outerRoot } from "../../sys/id-mapping";
 import { identify } from "../../sys/process-identity";
 import { UndoStack } from "../../sys/undo";
@@ -114,7 +115,7 @@ async function build(services: Services, made: NewContainer, undo: UndoStack): P
   const input = specInput(services, made, { rootfs, volumesDir, imageVolumes, selinux });
   const { spec, user, warnings } = await buildSpec(input);
   for (const warning of warnings) log.debug(warning, { container: id });
-  fs.writeFileSync(path.join(bundle, "config.json"), encodeSpec(spec), { mode: 0o600 });
+  writeFileAtomically(path.join(bundle, "config.json"), encodeSpec(spec));
 
   // crun leaves the cgroup of a container that it could not make, and then knows nothing of it
   if (services.cgroupDriver === "cgroupfs")

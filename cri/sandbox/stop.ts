@@ -26,7 +26,7 @@ async function takeDown(services: Services, sandbox: Sandbox): Promise<void> {
   const directory = services.paths.sandbox(id);
   if (record.phase === "stopped" && !fs.existsSync(path.join(directory, "ns"))) return;
   if (record.phase !== "stopped") {
-    store.updateSandbox(sandbox, { phase: "stopped" });
+    store.noteSandbox(sandbox, { phase: "stopped" });
     services.events.sandboxStopped(sandbox);
   }
   // what was created in it until a moment ago; from here on nothing comes any more
@@ -38,5 +38,5 @@ async function takeDown(services: Services, sandbox: Sandbox): Promise<void> {
   for (const type of namespaceTypes) namespaces.unpin(path.join(directory, "ns", type));
   fs.rmSync(path.join(directory, "ns"), { recursive: true, force: true });
   fs.rmSync(path.join(directory, "holder"), { recursive: true, force: true });
-  store.updateSandbox(sandbox, { ips: [], holder: undefined });
+  store.noteSandbox(sandbox, { ips: [], holder: undefined });
 }
