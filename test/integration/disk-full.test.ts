@@ -197,6 +197,27 @@ describe("the data directory", () => {
     expect(await imagesListed()).toEqual([]);
     expect((await client.runtime("Version", {})).runtimeName).toBe("berth");
   });
+
+  test("with it full and the daemon killed, containers run on, and stop and remove work", async () => {
+    diskAt(daemon.root, 48);
+    await daemon.start();
+    await pull(image);
+    const pod = await runPod();
+    const [stopped, ended] = [await runContainer(pod), await runContainer(pod)];
+    fill(daemon.root);
+    await daemon.kill();
+    await daemon.start();
+    for (const id of [stopped, ended]) expect((await statusOf(id)).state).toBe(1);
+    await client.runtime("StopContainer", { containerId: stopped, timeout: 1n }, { timeoutMs: 30_000 });
+    expect((await exited(stopped)).exitCode).toBeDefined();
+    for (const containerId of [stopped, ended]) {
+      await client.runtime("RemoveContainer", { containerId }, { timeoutMs: 30_000 });
+    }
+    await client.runtime("StopPodSandbox", { podSandboxId: pod }, { timeoutMs: 30_000 });
+    await client.runtime("RemovePodSandbox", { podSandboxId: pod }, { timeoutMs: 30_000 });
+    expect((await client.runtime("ListPodSandbox", {})).items).toEqual([]);
+    expect(daemon.allocatedAddresses()).toEqual([]);
+  });
 });
 
 describe("the state directory", () => {
@@ -221,29 +242,6 @@ describe("the state directory", () => {
     await client.runtime("RunPodSandbox", { config });
     await createContainer(pod);
     expect((await inside(running, "echo alive")).trim()).toBe("alive");
-  });
-
-  test("with the daemon killed, containers run on; stop and remove work though nothing can be written", async () => {
-    tmpfsAt(daemon.state, "size=2m");
-    diskAt(daemon.root, 48);
-    await daemon.start();
-    await pull(image);
-    const pod = await runPod();
-    const [stopped, ended] = [await runContainer(pod), await runContainer(pod)];
-    fill(daemon.state);
-    fill(daemon.root);
-    await daemon.kill();
-    await daemon.start();
-    for (const id of [stopped, ended]) expect((await statusOf(id)).state).toBe(1);
-    await client.runtime("StopContainer", { containerId: stopped, timeout: 1n }, { timeoutMs: 30_000 });
-    expect((await exited(stopped)).exitCode).toBeDefined();
-    for (const containerId of [stopped, ended]) {
-      await client.runtime("RemoveContainer", { containerId }, { timeoutMs: 30_000 });
-    }
-    await client.runtime("StopPodSandbox", { podSandboxId: pod }, { timeoutMs: 30_000 });
-    await client.runtime("RemovePodSandbox", { podSandboxId: pod }, { timeoutMs: 30_000 });
-    expect((await client.runtime("ListPodSandbox", {})).items).toEqual([]);
-    expect(daemon.allocatedAddresses()).toEqual([]);
   });
 });
 
