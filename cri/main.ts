@@ -133,7 +133,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
     config,
     paths,
     log,
-    store: new Store(paths),
+    store: new Store(paths, (message) => log.warn(message)),
     images,
     networks,
     runtimes,

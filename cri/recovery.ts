@@ -76,14 +76,14 @@ async function attempt({ log }: Services, what: string, work: () => Promise<void
 }
 
 function adoptSandbox({ store }: Services, record: SandboxRecord): void {
-  const sandbox = store.addSandbox(record);
+  const sandbox = store.adoptSandbox(record);
   const fingerprint = podFingerprint(sandbox.config, record.handler);
   store.sandboxNames.hold(sandboxName(sandbox.config), fingerprint, record.id);
 }
 
 async function adoptContainer(services: Services, record: ContainerRecord): Promise<void> {
   const { store } = services;
-  const container = store.addContainer(record);
+  const container = store.adoptContainer(record);
   const name = containerName(container.config, record.sandboxId);
   store.containerNames.hold(name, containerFingerprint(container.config), record.id);
   if (record.exit) return clearCutOff(services, container);

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Config } from "../api/config/schema";
-import { BerthError, codeOf, during } from "../api/errors";
+import { BerthError, codeOf, during, messageOf } from "../api/errors";
 import type { Digest } from "../api/ids";
 import { faultPoint } from "../sys/fault-points";
 import { KeyedLock } from "../sys/keyed-lock";
@@ -102,8 +102,10 @@ export class Puller {
     try {
       return await this.fetchImage({ ...asked, client, signal }, () => ended.abort());
     } catch (error) {
+      const name = formatReference(reference);
+      const isNamed = codeOf(error) === "Cancelled" || messageOf(error).includes(name);
       // whatever a registry says, in a header, a name or a document, may be what it was sent
-      throw withoutSecrets(error, client.secrets);
+      throw withoutSecrets(isNamed ? error : during(`pulling ${name}`, error), client.secrets);
     } finally {
       client.close();
     }
@@ -158,7 +160,7 @@ export class Puller {
           await store.ingest(blob, counted(job, blob), (bytes) => this.modules.received?.(bytes));
         } catch (error) {
           if (!(error instanceof BerthError) || error.code !== "InvalidArgument") throw error;
-          if (!job.client.distrust(blob.digest)) throw during(`pulling ${formatReference(job.reference)}`, error);
+          if (!job.client.distrust(blob.digest)) throw error;
         }
       }
       report(job, blob, { state: "done", doneBytes: blob.size });

@@ -1,4 +1,4 @@
-import { asImageId, formatReference, parseReference } from "./reference";
+import { asImageId, formatReference, parseReference, withoutUserInfo } from "./reference";
 
 const digest = `sha256:${"a1".repeat(32)}`;
 
@@ -72,4 +72,14 @@ test("asImageId() gives the hex digits when the text can be an ID", () => {
   expect(asImageId("busybox")).toBeUndefined();
   expect(asImageId("a".repeat(65))).toBeUndefined();
   expect(asImageId("abc")).toBeUndefined();
+});
+
+test.each([
+  ["http://me:secret@host/x", "http://host/x"],
+  ["me:sec/ret@host:5000/x:1", "host:5000/x:1"],
+  ["me:secret@host/x@sha256:abc", "host/x@sha256:abc"],
+  ["host:5000/x:1@sha256:abc", "host:5000/x:1@sha256:abc"],
+])("withoutUserInfo() leaves no password in %s, and errors show none", (text, expected) => {
+  expect(withoutUserInfo(text)).toBe(expected);
+  expect(() => parseReference(text)).toThrow(JSON.stringify(expected));
 });

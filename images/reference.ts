@@ -34,7 +34,8 @@ const maxLength = maxHostLength + 1 + maxRepositoryLength + 1 + 128 + 1 + 71;
  */
 export function parseReference(text: string): Reference {
   const refuse = (reason: string): never => {
-    const shown = JSON.stringify(text.length > 200 ? `${text.slice(0, 200)}…` : text);
+    const safe = withoutUserInfo(text);
+    const shown = JSON.stringify(safe.length > 200 ? `${safe.slice(0, 200)}…` : safe);
     throw new BerthError("InvalidArgument", `${shown} is not an image reference: ${reason}`);
   };
   if (text === "") refuse("it is empty");
@@ -91,6 +92,9 @@ function splitHost(name: string): { host: string; repository: string } {
   }
   return { host, repository };
 }
+
+/** A text that should be a reference, without the user and password that people put before a host. */
+export const withoutUserInfo = (text: string) => text.replace(/^([\w+.-]+:\/\/)?.*@(?!sha256:)/s, "$1");
 
 /** "docker.io/library/busybox": what tags and digests of one repository have in common. */
 export const repositoryName = (reference: Reference) => `${reference.host}/${reference.repository}`;

@@ -69,7 +69,9 @@ export class Snapshots {
     // known before it is made, so that its layers are not collected meanwhile
     this.layersOf.set(id, [...chainIds]);
     try {
-      await fs.promises.mkdir(upper, { recursive: true });
+      // one after the other: recursively, Node says ENOENT where the disk is read-only
+      await fs.promises.mkdir(directory);
+      await fs.promises.mkdir(upper);
       await fs.promises.chmod(upper, 0o755);
       await fs.promises.mkdir(work, { mode: 0o700 });
       // what is on top says what the root of the whole looks like

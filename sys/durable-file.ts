@@ -34,7 +34,7 @@ export async function writeFileDurably(
     await fs.promises.rename(temporary, file);
   } catch (error) {
     await fs.promises.rm(temporary, { force: true });
-    throw error;
+    throw withPath(error, file);
   }
   if (sync) await syncDirectory(path.dirname(file));
 }
@@ -47,8 +47,18 @@ export function writeFileAtomically(file: string, data: string | Uint8Array, mod
     fs.renameSync(temporary, file);
   } catch (error) {
     fs.rmSync(temporary, { force: true });
-    throw error;
+    throw withPath(error, file);
   }
+}
+
+/** Node's errors of a write by descriptor tell of no file. */
+export function withPath(error: unknown, file: string): unknown {
+  const failure = error as NodeJS.ErrnoException;
+  if (error instanceof Error && failure.syscall !== undefined && failure.path === undefined) {
+    failure.path = file;
+    failure.message += ` '${file}'`;
+  }
+  return error;
 }
 
 /** Makes renames and removals in `directory` outlive a power loss. */

@@ -16,6 +16,7 @@ import { buildSpec } from "../../oci/spec/build";
 import type { SpecInput } from "../../oci/spec/input";
 import { type SelinuxLabels, selinuxLabels } from "../../oci/spec/selinux";
 import { cgroupsOf, cutCgroups } from "../../sys/cgroups";
+import { writeFileAtomically } from "../../sys/durable-file";
 import { faultPoint } from "../../sys/fault-points";
 import { outerRoot } from "../../sys/id-mapping";
 import { identify } from "../../sys/process-identity";
@@ -120,10 +121,10 @@ async function build(services: Services, made: NewContainer, undo: UndoStack): P
   const { spec, user, warnings } = await buildSpec(input);
   for (const warning of warnings) log.debug(warning, { container: id });
   await faultPoint("CreateContainer.spec");
-  fs.writeFileSync(path.join(bundle, "config.json"), encodeSpec(spec), { mode: 0o600 });
+  writeFileAtomically(path.join(bundle, "config.json"), encodeSpec(spec));
 
   // its monitor leaves one where it ends by itself
-  undo.push("the exit file", () => fs.rmSync(path.join(paths.exits, id), { force: true }));
+  undo.push("the exit file", () => fs.rmSync(path.join(paths.exits, id), force: true ));
   undo.push("the runtime's container", () => discardInRuntime(services, { runtimes: [runtime], id, bundle }));
   await faultPoint("CreateContainer.monitor");
   const { pid } = await runtime.create({

@@ -6,7 +6,7 @@ import { isLost, recordExit } from "./exit";
 
 const services = {
   store: {
-    updateContainer(container: Container, change: Partial<ContainerRecord>) {
+    noteContainer(container: Container, change: Partial<ContainerRecord>) {
       container.record = { ...container.record, ...change };
     },
   },

@@ -58,7 +58,7 @@ export async function recordExit(services: Services, container: Container, exit:
     const { startedAtNs, createdAtNs } = container.record;
     // the host's clock may have been set back meanwhile
     const finishedAtNs = later(exit.finishedAtNs, startedAtNs ?? createdAtNs);
-    store.updateContainer(container, { exit: { ...exit, finishedAtNs } });
+    store.noteContainer(container, { exit: { ...exit, finishedAtNs } });
     services.events.containerStopped(container);
     container.wakeWaiters();
   }

@@ -29,7 +29,7 @@ async function takeDown(services: Services, sandbox: Sandbox): Promise<void> {
   if (record.phase === "stopped" && !fs.existsSync(path.join(directory, "ns"))) return;
   await faultPoint("StopPodSandbox.record");
   if (record.phase !== "stopped") {
-    store.updateSandbox(sandbox, { phase: "stopped" });
+    store.noteSandbox(sandbox, { phase: "stopped" });
     services.events.sandboxStopped(sandbox);
   }
   // what was created in it until a moment ago; from here on nothing comes any more
@@ -47,5 +47,5 @@ async function takeDown(services: Services, sandbox: Sandbox): Promise<void> {
   fs.rmSync(path.join(directory, "ns"), { recursive: true, force: true });
   fs.rmSync(path.join(directory, "holder"), { recursive: true, force: true });
   await faultPoint("StopPodSandbox.stopped");
-  store.updateSandbox(sandbox, { ips: [], holder: undefined });
+  store.noteSandbox(sandbox, { ips: [], holder: undefined });
 }

@@ -1,5 +1,6 @@
 import { status } from "@grpc/grpc-js";
 import type { Logger } from "../log";
+import { withoutUserInfo } from "../../images/reference";
 import { statusName, statusOf } from "./status-code";
 
 export interface CallContext {
@@ -85,5 +86,3 @@ export function subjectOf(request: unknown): Record<string, string> {
   if (metadata?.name) fields["name"] = metadata.namespace ? `${metadata.namespace}/${metadata.name}` : metadata.name;
   return fields;
 }
-
-const withoutUserInfo = (reference: string) => reference.replace(/^[^/@]*:[^/@]*@/, "");

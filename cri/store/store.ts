@@ -1,3 +1,4 @@
+import { codeOf, messageOf } from "../../api/errors";
 import type { ContainerId, SandboxId } from "../../api/ids";
 import type { StatePaths } from "../state-paths";
 import { checkContainerRecord, Container, type ContainerRecord } from "./container";
@@ -17,7 +18,10 @@ export class Store {
   private readonly sandboxFiles: RecordFiles<SandboxRecord>;
   private readonly containerFiles: RecordFiles<ContainerRecord>;
 
-  constructor(paths: StatePaths) {
+  constructor(
+    paths: StatePaths,
+    private readonly warn: (message: string) => void,
+  ) {
     const { sandboxes, containers, damaged } = paths;
     this.sandboxFiles = new RecordFiles({ directory: sandboxes, name: "sandbox.json", damaged }, checkSandboxRecord);
     this.containerFiles = new RecordFiles(
@@ -34,6 +38,11 @@ export class Store {
   /** Shows a sandbox from now on. */
   addSandbox(record: SandboxRecord): Sandbox {
     this.sandboxFiles.write(record);
+    return this.adoptSandbox(record);
+  }
+
+  /** Shows one whose record was read from the disk: a full one must not keep it from being looked after. */
+  adoptSandbox(record: SandboxRecord): Sandbox {
     const sandbox = new Sandbox(record);
     this.sandboxes.set(sandbox);
     return sandbox;
@@ -47,6 +56,11 @@ export class Store {
 
   addContainer(record: ContainerRecord): Container {
     this.containerFiles.write(record);
+    return this.adoptContainer(record);
+  }
+
+  /** As adoptSandbox(). */
+  adoptContainer(record: ContainerRecord): Container {
     const container = new Container(record);
     this.containers.set(container);
     return container;
@@ -56,6 +70,27 @@ export class Store {
     const record = { ...container.record, ...change };
     this.containerFiles.write(record);
     container.record = record;
+  }
+
+  /** Changes what has come to pass, which counts though a full disk does not take it: the next start finds out again. */
+  noteSandbox(sandbox: Sandbox, change: Partial<SandboxRecord>): void {
+    sandbox.record = { ...sandbox.record, ...change };
+    this.unlessFull(() => this.sandboxFiles.write(sandbox.record));
+  }
+
+  /** As noteSandbox(). */
+  noteContainer(container: Container, change: Partial<ContainerRecord>): void {
+    container.record = { ...container.record, ...change };
+    this.unlessFull(() => this.containerFiles.write(container.record));
+  }
+
+  private unlessFull(write: () => void): void {
+    try {
+      write();
+    } catch (error) {
+      if (codeOf(error) !== "ResourceExhausted") throw error;
+      this.warn(`a change of state is kept in memory alone: ${messageOf(error)}`);
+    }
   }
 
   containersOf(sandboxId: SandboxId): Container[] {

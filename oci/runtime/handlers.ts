@@ -90,6 +90,11 @@ async function chooseDefault(
     const runtime = byName.get(name);
     if (!runtime) continue;
     const refusal = await tryRuntime(runtime);
+    // a full disk says nothing of the runtime, and what runs has to be looked after all the same
+    if (refusal !== undefined && noSpace.test(refusal)) {
+      warn(`whether ${name} can run containers here could not be tried: ${refusal}`);
+      return name;
+    }
     if (refusal === undefined) {
       for (const each of refusals) warn(`${each}; pods run by ${name} instead`);
       return name;
@@ -99,6 +104,8 @@ async function chooseDefault(
   if (refusals.length > 0) throw new BerthError("FailedPrecondition", refusals.join("; "));
   throw missing("an OCI runtime", "crun or runc", "crun");
 }
+
+const noSpace = /no space left|ENOSPC|quota/i;
 
 const remedy = (refusal: string) =>
   /cgroup/i.test(refusal)

@@ -1,8 +1,10 @@
 import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
+import { gzipSync } from "node:zlib";
 import type { Config } from "../../api/config/schema";
 import type { ContainerId } from "../../api/ids";
+import { importArchive } from "../../images/archive-import";
 import { ImageService } from "../../images/image-service";
 import { describeTree } from "./layers/describe-tree";
 import { sha256, writeLayout } from "./layers/oci-layout";
@@ -177,6 +179,18 @@ test.each(refused)("importArchive() refuses the archive and keeps nothing when %
   expect(service.list()).toEqual([]);
   expect(fs.readdirSync(space.at("root/content/blobs/sha256"))).toEqual([]);
   expect(fs.readdirSync(space.at("root/content/ingest"))).toEqual([]);
+});
+
+test("importArchive() ends with ResourceExhausted and keeps nothing when the archive unpacks to far more than it is", async () => {
+  const { blobs } = await space.openStore();
+  const bomb = makeTar([{ name: "zeros", data: Buffer.alloc(20 << 20) }]);
+  fs.writeFileSync(space.at("bomb.tar.gz"), gzipSync(bomb));
+  const limits = { mostMembers: 10, mostBlobBytes: 1 << 30, mostRatio: 10, allowedBytes: 1 << 20 };
+  await expect(importArchive(space.at("bomb.tar.gz"), blobs, { limits })).rejects.toMatchObject({
+    code: "ResourceExhausted",
+  });
+  expect(blobs.list()).toEqual([]);
+  expect(fs.readdirSync(space.at("content/ingest"))).toEqual([]);
 });
 
 describe("images and what uses them", () => {

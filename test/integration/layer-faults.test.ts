@@ -139,6 +139,19 @@ describe("hostile layers", () => {
       ],
       /does not fit/,
     ],
+    [
+      "a sparse file is larger than any file can be",
+      [
+        {
+          name: "s",
+          pax: [
+            ["GNU.sparse.size", String(2 ** 52)],
+            ["GNU.sparse.map", "0,0"],
+          ],
+        },
+      ],
+      /EFBIG/,
+    ],
     ["a checksum is wrong", () => Buffer.from(makeTar([{ name: "x" }])).fill("y", 0, 1), /checksum/],
     [
       "it ends in a file",

@@ -35,8 +35,20 @@ export class LoopDisk {
     return this;
   }
 
-  remount(options: string): void {
-    execFileSync("mount", ["-o", `remount,${options}`, this.mountPoint], { stdio: "pipe" });
+  /** Has the kernel find an error, by which it makes the file system read-only until it has been checked. */
+  fail(): void {
+    fs.writeFileSync(`/sys/fs/ext4/${this.device()}/trigger_fs_error`, "1");
+  }
+
+  /** Repairs what is not mounted. */
+  check(): this {
+    // 1 says that something was corrected
+    execFileSync("sh", ["-c", 'e2fsck -fp "$0" || [ $? -eq 1 ]', this.file], { stdio: "pipe" });
+    return this;
+  }
+
+  private device(): string {
+    return path.basename(readMountInfo().findLast(({ mountPoint }) => mountPoint === this.mountPoint)!.source);
   }
 
   /** Unmounts, with what lies upon it; does nothing where nothing is mounted. */
@@ -69,8 +81,7 @@ export class LoopDisk {
 
   /** Writes that the device has finished and such as it is about to (Documentation/block/stat.rst). */
   private writes(): { count: number; inFlight: number } {
-    const { source } = readMountInfo().findLast(({ mountPoint }) => mountPoint === this.mountPoint)!;
-    const stat = fs.readFileSync(`/sys/block/${path.basename(source)}/stat`, "utf8");
+    const stat = fs.readFileSync(`/sys/block/${this.device()}/stat`, "utf8");
     const fields = stat.trim().split(/\s+/).map(Number);
     return { count: fields[4]!, inFlight: fields[8]! };
   }
