@@ -68,7 +68,12 @@ function runOnce({ file, env, input, timeoutMs, limitBytes }: ProcessRequest): P
     function end(reason: "timedOut" | "flooded") {
       why ??= reason;
       killGroup(child);
-      grace ??= setTimeout(settle, pipeGraceMs);
+      grace ??= setTimeout(lastLook, pipeGraceMs);
+    }
+    // Where this process was busy for all of the grace, what is in the pipes has not been read yet: it comes between a
+    // timer and an immediate.
+    function lastLook() {
+      setImmediate(settle);
     }
     function settle() {
       clearTimeout(timer);
@@ -87,7 +92,7 @@ function runOnce({ file, env, input, timeoutMs, limitBytes }: ProcessRequest): P
     }
     child.once("exit", () => {
       clearTimeout(timer);
-      grace ??= setTimeout(settle, pipeGraceMs);
+      grace ??= setTimeout(lastLook, pipeGraceMs);
     });
     child.once("close", settle);
     // A program may end without reading its input: the broken pipe is no failure of its own.

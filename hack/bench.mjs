@@ -2,8 +2,11 @@
 // Measures Berth beside containerd: same machine, images, network list and runc, a registry of its own, turn by turn so
 // that a machine that drifts is fair to both. Writes the table into docs/benchmarks.md and plots beside it. Nothing is
 // installed: Debian's containerd is unpacked into build/. Wants root; takes a quarter of an hour.
-// usage: hack/bench.mjs [--containerd built|debian] [--out docs] [--json FILE] [--smoke]
+// usage: hack/bench.mjs [--containerd built|debian] [--rounds 3] [--counts 1,10,100,300]
+//                       [--out docs] [--json FILE] [--smoke]
 //   --containerd S   which one: that of hack/build-containerd.sh, or Debian's; the first that is there by default
+//   --rounds N       bursts of each size, pulls and starts of each daemon
+//   --counts N,...   pods for the plots; 100 is always among them
 //   --out DIR        where the table and the plots go
 //   --json FILE      every figure
 //   --smoke          few pods, to see that it works; the figures mean nothing
@@ -30,6 +33,8 @@ const PROJECT = fileURLToPath(new URL("..", import.meta.url));
 const { values } = parseArgs({
   options: {
     containerd: { type: "string", default: "" },
+    rounds: { type: "string", default: "3" },
+    counts: { type: "string", default: "1,10,100,300" },
     out: { type: "string", default: path.join(PROJECT, "docs") },
     json: { type: "string" },
     smoke: { type: "boolean", default: false },
@@ -37,6 +42,14 @@ const { values } = parseArgs({
 });
 if (!["", "built", "debian"].includes(values.containerd)) {
   console.error("hack/bench.mjs: --containerd is built or debian");
+  process.exit(2);
+}
+
+const MANY = 100;
+const rounds = values.smoke ? 1 : Number(values.rounds);
+const counts = [...new Set([...values.counts.split(",").map(Number), MANY])].sort((a, b) => a - b);
+if (![rounds, ...counts].every((n) => Number.isInteger(n) && n > 0)) {
+  console.error("hack/bench.mjs: --rounds wants a number, --counts numbers with commas between");
   process.exit(2);
 }
 
@@ -59,11 +72,11 @@ const SIZES = values.smoke
     }
   : {
       few: 20,
-      many: 100,
+      many: MANY,
       most: 500,
-      counts: [1, 10, 100, 300],
+      counts,
       singles: 20,
-      rounds: 3,
+      rounds,
       lists: 20,
       settleMs: 5000,
       idleSeconds: 60,
@@ -165,6 +178,7 @@ const directory = path.join(PROJECT, "build", `bench-${id}`);
 const cgroup = `berth-bench-${id}`;
 const runtimes = [];
 const owned = [directory, cgroup];
+let measured = [];
 let registry;
 let failed = false;
 try {
@@ -191,7 +205,7 @@ try {
     await runtime.start();
     await runtime.client.image("PullImage", { image: { image: images.small } });
   }
-  const measured = runtimes.map(
+  measured = runtimes.map(
     (runtime) =>
       new Measured(runtime, { directory, cgroup: `/${cgroup}`, image: images.small, signal: interrupt.signal }),
   );
@@ -217,16 +231,17 @@ try {
     },
   });
   console.log(text);
-  if (values.json) {
-    const all = measured.map(({ name, figures, byPods }) => [name, { figures, byPods: Object.fromEntries(byPods) }]);
-    fs.writeFileSync(values.json, JSON.stringify(Object.fromEntries(all), undefined, 1));
-  }
   for (const one of measured) await one.clear();
 } catch (error) {
   failed = true;
   console.error(error.stack, error.cause ?? "");
   for (const { log } of runtimes) if (fs.existsSync(log)) console.error(fs.readFileSync(log, "utf8").slice(-3000));
 } finally {
+  if (values.json) {
+    // what there is, whatever came then
+    const all = measured.map(({ name, figures, byPods }) => [name, { figures, byPods: Object.fromEntries(byPods) }]);
+    fs.writeFileSync(values.json, JSON.stringify(Object.fromEntries(all), undefined, 1));
+  }
   for (const runtime of runtimes) await runtime.remove();
   await registry?.stop();
   await removeCgroup(cgroup);

@@ -3,8 +3,12 @@ import { busyboxEntries, SHELL } from "../images/busybox.cjs";
 import { pauseSource } from "../images/critest.mjs";
 import { makeImage, makeLayer } from "../images/image.cjs";
 import { pushImage } from "../images/push.cjs";
+import { tar } from "../images/tar.cjs";
 
 const LAYERS = 10;
+/** So large that hardly a piece comes again within what a compressor looks back. */
+const POOL_BYTES = 16 << 20;
+const PIECE_BYTES = 1024;
 const FILE_BYTES = [200, 2_000, 12_000, 40_000, 150_000, 900_000];
 
 /** A source of the same numbers each time, below 2³² (xorshift). */
@@ -18,47 +22,55 @@ function numbers(seed) {
   };
 }
 
-/** Bytes of which half is words, as scripts and documents are, and half has a pattern now and then, as programs do. */
-function content(bytes, next, words) {
+/** Text that compresses to a third or so, and random bytes that do not: every file is pieces of both. */
+function pools(next) {
+  const words = Array.from(
+    { length: 4096 },
+    () =>
+      `${next()
+        .toString(36)
+        .slice(0, 3 + (next() % 6))} `,
+  );
+  let text = "";
+  while (text.length < POOL_BYTES) text += words[next() % words.length];
+  const random = Buffer.alloc(POOL_BYTES);
+  for (let at = 0; at < random.length; at += 4) random.writeUInt32LE(next(), at);
+  return [Buffer.from(text), random];
+}
+
+function content(bytes, next, sources) {
   const body = Buffer.alloc(bytes);
   for (let at = 0; at < bytes; ) {
-    const number = next();
-    if (number & 0x40) at += words[number % words.length].copy(body, at);
-    else for (let n = 0; n < 2 && at < bytes; n++, at += 4) body.writeUInt32LE(next(), Math.min(at, bytes - 4));
+    const from = next() % (POOL_BYTES - PIECE_BYTES);
+    at += sources[next() % 4 === 0 ? 1 : 0].copy(body, at, from, from + PIECE_BYTES);
   }
   return body;
 }
 
 /** Files of all sizes in directories of a hundred, as many as fill a layer. */
-function* files(layer, layerBytes) {
-  const next = numbers(layer + 1);
-  const words = Array.from({ length: 4096 }, () =>
-    Buffer.from(
-      `${next()
-        .toString(36)
-        .slice(0, 3 + (next() % 6))} `,
-    ),
-  );
+function* files(layer, layerBytes, { next, sources }) {
+  yield { path: "opt", type: "dir" };
+  yield { path: `opt/layer-${layer}`, type: "dir" };
   for (let total = 0, n = 0; total < layerBytes; n++) {
-    if (n % 100 === 0) yield { path: `opt/layer-${layer}/${n / 100}`, type: "dir" };
+    const directory = `opt/layer-${layer}/${Math.floor(n / 100)}`;
+    if (n % 100 === 0) yield { path: directory, type: "dir" };
     const bytes = Math.min(FILE_BYTES[next() % FILE_BYTES.length] + (next() % 100), layerBytes - total);
-    yield {
-      path: `opt/layer-${layer}/${Math.floor(n / 100)}/file-${n}`,
-      body: content(Math.max(bytes, 4), next, words),
-    };
+    yield { path: `${directory}/file-${n}`, body: content(bytes, next, sources) };
     total += bytes;
   }
 }
 
-function bigImage(unpackedBytes, compression) {
-  const layers = Array.from({ length: LAYERS }, (_, n) => {
-    const directories = [
-      { path: "opt", type: "dir" },
-      { path: `opt/layer-${n}`, type: "dir" },
-    ];
-    return makeLayer([...directories, ...files(n, Math.floor(unpackedBytes / LAYERS))], compression);
-  });
-  return makeImage({ layers, config: SHELL });
+/** Images of the same files; { gzip, zstd }. */
+function bigImages(unpackedBytes) {
+  const next = numbers(1);
+  const sources = pools(next);
+  const layers = { gzip: [], zstd: [] };
+  for (let n = 0; n < LAYERS; n++) {
+    const archive = tar(files(n, Math.floor(unpackedBytes / LAYERS), { next, sources }));
+    for (const [compression, made] of Object.entries(layers)) made.push(makeLayer(archive, compression));
+  }
+  const image = (made) => makeImage({ layers: made, config: SHELL });
+  return { gzip: image(layers.gzip), zstd: image(layers.zstd) };
 }
 
 /** Fills a registry; { small, gzip, zstd, compressedMib: of the last two } are references. */
@@ -70,8 +82,7 @@ export async function pushBenchImages({ url, address }, unpackedMib) {
   const small = makeImage({ layers: [makeLayer(busyboxEntries("/bin/busybox"))], config: SHELL });
   await push("pause", "3.10", makeImage(pauseSource("3.10")));
   const references = { small: await push("bench/busybox", "1", small), compressedMib: {} };
-  for (const compression of ["gzip", "zstd"]) {
-    const image = bigImage(unpackedMib * 2 ** 20, compression);
+  for (const [compression, image] of Object.entries(bigImages(unpackedMib * 2 ** 20))) {
     references[compression] = await push("bench/big", compression, image);
     references.compressedMib[compression] = image.layers.reduce((sum, { size }) => sum + size, 0) / 2 ** 20;
   }

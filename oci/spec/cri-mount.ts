@@ -8,7 +8,8 @@ import { mappingsOf, sameMappings } from "./id-mappings";
 import { checkShared, mountSource } from "./mount-source";
 
 export interface CriMountContext {
-  hostMounts: MountEntry[];
+  /** Read where a mount's propagation asks for it. */
+  hostMounts: () => MountEntry[];
   recursiveReadOnlyMounts: boolean;
   idMappedMounts: boolean;
   /** The pod's own; absent for the host's. */
@@ -74,15 +75,15 @@ function accessOf(mount: Mount, context: CriMountContext): "ro" | "rro" | "rw" {
   return "rro";
 }
 
-function propagationOf(mount: Mount, source: string, hostMounts: MountEntry[]): string {
+function propagationOf(mount: Mount, source: string, hostMounts: () => MountEntry[]): string {
   switch (mount.propagation) {
     case MountPropagation.PROPAGATION_PRIVATE:
       return "rprivate";
     case MountPropagation.PROPAGATION_HOST_TO_CONTAINER:
-      checkShared(source, "toContainer", hostMounts);
+      checkShared(source, "toContainer", hostMounts());
       return "rslave";
     case MountPropagation.PROPAGATION_BIDIRECTIONAL:
-      checkShared(source, "both", hostMounts);
+      checkShared(source, "both", hostMounts());
       return "rshared";
     default:
       throw invalid(`the mount propagation ${mount.propagation} is unknown`);

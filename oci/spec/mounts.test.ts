@@ -2,7 +2,7 @@ import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import type { ContainerConfig, Init } from "../../api/messages";
+import { type ContainerConfig, type Init, MountPropagation } from "../../api/messages";
 import type { MountEntry } from "../../sys/mount-info";
 import { listXattrs } from "../../sys/xattr";
 import { specInput } from "./input.fixture";
@@ -30,7 +30,7 @@ const entry = (mountPoint: string, propagation: string[]): MountEntry => ({
 const host = [entry("/", [])];
 
 const mounts = async (config: Init<ContainerConfig>, over: Partial<SpecInput> = {}, hostMounts = host) =>
-  specMounts(specInput(root, config, over), { hostMounts });
+  specMounts(specInput(root, config, over), { readHostMounts: () => hostMounts });
 const one = async (mount: Init<ContainerConfig["mounts"][number]>, hostMounts = host, over: Partial<SpecInput> = {}) =>
   (await mounts({ mounts: [{ containerPath: "/c", hostPath: base, ...mount }] }, over, hostMounts)).mounts.find(
     ({ destination }) => destination === "/c",
@@ -207,4 +207,18 @@ describe("specMounts()", () => {
     await mounts(config, { sandbox, selinux: { mount: "system_u:object_r:container_file_t:s0" } });
     expect(listXattrs(over)).not.toContain("security.selinux");
   });
+});
+
+test("the host's mounts are read for those only that ask for propagation, and once", async () => {
+  let reads = 0;
+  const readHostMounts = () => {
+    reads++;
+    return [entry("/", ["shared:1"])];
+  };
+  const mount = { hostPath: base, propagation: MountPropagation.PROPAGATION_HOST_TO_CONTAINER };
+  await specMounts(specInput(root, { mounts: [{ hostPath: base, containerPath: "/c" }] }), { readHostMounts });
+  expect(reads).toBe(0);
+  const two = ["/c", "/d"].map((containerPath) => ({ ...mount, containerPath }));
+  await specMounts(specInput(root, { mounts: two }), { readHostMounts });
+  expect(reads).toBe(1);
 });

@@ -23,9 +23,18 @@ export interface MountsResult {
  */
 export async function specMounts(
   input: SpecInput,
-  { injected = [], hostMounts = readMountInfo() }: { injected?: SpecMount[]; hostMounts?: MountEntry[] } = {},
+  {
+    injected = [],
+    readHostMounts = readMountInfo,
+  }: { injected?: SpecMount[]; readHostMounts?: () => MountEntry[] } = {},
 ): Promise<MountsResult> {
   const { config, sandbox, features } = input;
+  // every pod adds some, and most containers need to know none of them
+  let read: MountEntry[] | undefined;
+  const hostMounts = () => {
+    read ??= readHostMounts();
+    return read;
+  };
   checkCount("mounts", config.mounts, 4096);
   const context = config.linux?.securityContext;
   const privileged = context?.privileged ?? false;

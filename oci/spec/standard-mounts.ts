@@ -10,7 +10,8 @@ export interface StandardMountsInput {
   /** In a user namespace with the host's network sysfs cannot be mounted, only bound. */
   bindSys: boolean;
   recursiveReadOnly: boolean;
-  hostMounts: MountEntry[];
+  /** Read where the cgroup mount's options depend on them. */
+  hostMounts: () => MountEntry[];
 }
 
 /** What every container has mounted (runtime-spec config-linux.md, default filesystems; /dev/shm comes from the pod). */
@@ -43,6 +44,6 @@ function sys(input: StandardMountsInput, access: string): SpecMount {
 // a cgroup2 mount in the host's cgroup namespace sets the options of the one superblock that the host has too
 function cgroupOptions({ cgroupVersion, ownCgroupNamespace, hostMounts }: StandardMountsInput): string[] {
   if (cgroupVersion !== "v2" || ownCgroupNamespace) return [];
-  const host = hostMounts.findLast((entry) => entry.mountPoint === "/sys/fs/cgroup");
+  const host = hostMounts().findLast((entry) => entry.mountPoint === "/sys/fs/cgroup");
   return (host?.superOptions ?? []).filter((name) => name === "nsdelegate" || name === "memory_recursiveprot");
 }
