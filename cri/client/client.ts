@@ -20,8 +20,6 @@ export interface CallOptions {
   timeoutMs?: number;
 }
 
-/** What the transport itself says where nobody listens, or nobody any more. */
-
 /** Calls a daemon on its socket. */
 export class Client {
   private readonly client: grpc.Client;

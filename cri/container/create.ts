@@ -124,7 +124,7 @@ async function build(services: Services, made: NewContainer, undo: UndoStack): P
   writeFileAtomically(path.join(bundle, "config.json"), encodeSpec(spec));
 
   // its monitor leaves one where it ends by itself
-  undo.push("the exit file", () => fs.rmSync(path.join(paths.exits, id), force: true ));
+  undo.push("the exit file", () => fs.rmSync(path.join(paths.exits, id), { force: true }));
   undo.push("the runtime's container", () => discardInRuntime(services, { runtimes: [runtime], id, bundle }));
   await faultPoint("CreateContainer.monitor");
   const { pid } = await runtime.create({
