@@ -155,6 +155,8 @@ describe("the end", () => {
 
   test("a client that goes closes its streams and tells why", async () => {
     const stream = await opened();
+    // an answer that nobody has read would make the end a reset
+    await until(() => client.controls(ControlType.SYN_REPLY).length === 1);
     client.transport.destroy();
     await until(() => closed !== undefined);
     expect(stream.destroyed).toBe(true);

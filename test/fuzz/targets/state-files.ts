@@ -53,7 +53,7 @@ export const target: FuzzTarget = {
 };
 
 async function readDaemonState(): Promise<void> {
-  const store = new Store(paths);
+  const store = new Store(paths, () => {});
   const services = servicesWith(store);
   await recover(services);
   for (const sandbox of store.sandboxes.list()) {
@@ -68,7 +68,7 @@ async function readDaemonState(): Promise<void> {
   }
   codec("ListContainersResponse").encode(await listContainers(services, { filter: null }));
   codec("ListPodSandboxResponse").encode(await listPodSandbox(services, { filter: null }));
-  const again = new Store(paths).load();
+  const again = new Store(paths, () => {}).load();
   const lost = [...again.sandboxes.orphans, ...again.containers.orphans];
   promise(lost.length === 0, () => `what was taken up is not read again: ${lost[0]?.reason}`);
 }
