@@ -18,6 +18,8 @@ interface Streams {
 export interface CallOptions {
   /** When to give up, with DeadlineExceeded; the daemon is told. */
   timeoutMs?: number;
+  /** Gives up when it aborts, with Cancelled; the daemon is told likewise. */
+  signal?: AbortSignal;
 }
 
 /** Calls a daemon on its socket. */
@@ -60,10 +62,10 @@ export class Client {
     return this.unary(method, request) as Promise<Method<"Berth", M>["response"]>;
   }
 
-  private unary(name: string, request: unknown, { timeoutMs }: CallOptions = {}): Promise<unknown> {
+  private unary(name: string, request: unknown, { timeoutMs, signal }: CallOptions = {}): Promise<unknown> {
     const method = this.methods.get(name)!;
     return new Promise((resolve, reject) => {
-      this.client.makeUnaryRequest(
+      const call = this.client.makeUnaryRequest(
         method.path,
         (message: unknown) => method.request.encode(message as never),
         (bytes) => method.response.decode(bytes),
@@ -72,6 +74,7 @@ export class Client {
         timeoutMs === undefined ? {} : { deadline: Date.now() + timeoutMs },
         (error, response) => (error ? reject(this.explain(error)) : resolve(response)),
       );
+      signal?.addEventListener("abort", () => call.cancel(), { once: true });
     });
   }
 

@@ -7,7 +7,7 @@ import { busyboxLayer, makeImage, makeLayer } from "../support/images";
 import { uniqueId } from "../support/unique";
 
 /**
- * Every step of eight RPCs fails, hangs past its client's patience, and is the last of the daemon's life. Then the object
+ * Every step of eight RPCs fails, hangs until its client has given up, and is the last of the daemon's life. Then the object
  * is whole or gone, the retry works, and nothing is left when it is removed. `npm run faults` does it several times over.
  */
 const rounds = Number(process.env["FAULT_ROUNDS"] ?? 1);
@@ -32,7 +32,6 @@ interface Trial {
   remove(): Promise<void>;
 }
 
-const patienceMs = 200;
 const { CONTAINER_CREATED, CONTAINER_EXITED, CONTAINER_RUNNING } = ContainerState;
 
 const containersOf = async (podSandboxId: string) =>
@@ -254,9 +253,13 @@ async function tryFault(rpc: FaultyRpc, point: FaultPoint, kind: FaultKind): Pro
   const before = berth.look();
   const trial = await trials[rpc]();
   berth.ask(point, kind);
-  const outcome = trial.call(kind === "hang" ? { timeoutMs: patienceMs } : {}).catch((error) => error);
+  const leave = new AbortController();
+  const outcome = trial.call({ signal: leave.signal }).catch((error) => error);
   expect(await berth.reached()).toBe(true);
-  if (kind === "hang") await expectOthersToBeServed();
+  if (kind === "hang") {
+    await expectOthersToBeServed();
+    leave.abort();
+  }
   await outcome;
   berth.forgive();
   if (kind === "kill") await berth.restart();

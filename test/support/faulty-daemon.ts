@@ -48,6 +48,8 @@ export class FaultyDaemon {
   }
 
   async remove(): Promise<void> {
+    // with the pods go their parent cgroups, which nobody else knows of
+    await this.pods.removePods().catch(() => {});
     this.client?.close();
     await this.daemon?.remove();
     await this.registry?.stop();
