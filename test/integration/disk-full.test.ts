@@ -243,6 +243,25 @@ describe("the state directory", () => {
     await createContainer(pod);
     expect((await inside(running, "echo alive")).trim()).toBe("alive");
   });
+
+  test("with it full and the daemon killed, containers run on, and stop and remove work", async () => {
+    tmpfsAt(daemon.state, "size=2m");
+    await daemon.start();
+    await pull(image);
+    const pod = await runPod();
+    const [running, stopped] = [await runContainer(pod), await runContainer(pod)];
+    fill(daemon.state);
+    await daemon.kill();
+    await daemon.start();
+    for (const id of [running, stopped]) expect((await statusOf(id)).state).toBe(1);
+    await client.runtime("StopContainer", { containerId: stopped, timeout: 1n }, { timeoutMs: 30_000 });
+    expect((await exited(stopped)).exitCode).toBeDefined();
+    await client.runtime("RemoveContainer", { containerId: stopped }, { timeoutMs: 30_000 });
+    await client.runtime("StopPodSandbox", { podSandboxId: pod }, { timeoutMs: 30_000 });
+    await client.runtime("RemovePodSandbox", { podSandboxId: pod }, { timeoutMs: 30_000 });
+    expect((await client.runtime("ListPodSandbox", {})).items).toEqual([]);
+    expect(daemon.allocatedAddresses()).toEqual([]);
+  });
 });
 
 describe("the log directory", () => {
