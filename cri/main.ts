@@ -68,9 +68,8 @@ export async function startDaemon(config: Config): Promise<Daemon> {
   const unlockRoot = takeLockFile(path.join(config.root, "lock"));
   const unlockState = takeLockFile(path.join(config.state, "lock"));
   const warn = (message: string) => log.warn(message);
-  await claimDirectory(config.root, warn);
-  const { isOfEarlierBoot } = await claimDirectory(config.state, warn);
-  if (isOfEarlierBoot) forgetEarlierBoot({ paths, log });
+  await claimDirectory(config.root, { warn });
+  await claimDirectory(config.state, { warn, forgetEarlierBoot: () => forgetEarlierBoot({ paths, log }) });
   for (const directory of [paths.sandboxes, paths.containers]) makeDirectory(directory, 0o711);
   for (const directory of [paths.exits, paths.runtimes]) makeDirectory(directory, 0o700);
   for (const name of ["content", "images", "layers", "snapshots", "volumes"])

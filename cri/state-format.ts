@@ -1,6 +1,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import { BerthError, messageOf } from "../api/errors";
+import { isDiskFault } from "../images/disk-error";
 import { writeFileDurably } from "../sys/durable-file";
 import { errnoOf } from "../sys/libc";
 import { checkNumber, checkObject, checkText } from "./store/record-checks";
@@ -21,15 +22,19 @@ interface Claim {
 
 const bootId = () => fs.readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
 
+export interface ClaimModules {
+  warn(message: string): void;
+  /** Called where the directory was last used before the machine's last boot. Without it a reboot changes nothing. */
+  forgetEarlierBoot?(): void;
+}
+
 /**
- * Marks a directory with the format of what this Berth writes into it; comes before all else is read there. Tells
- * whether it was last used before the machine's last boot. Throws FailedPrecondition, with nothing touched, where a
- * newer Berth has written into it. A mark that is missing or damaged says nothing: the records are judged one by one.
+ * Marks a directory with the format of what this Berth writes into it; comes before all else is read there. Throws
+ * FailedPrecondition, with nothing touched, where a newer Berth has written into it. A mark that is missing or damaged
+ * says nothing: the records are judged one by one. A full disk that has no room for a mark without which nothing is lost
+ * does not keep the daemon from starting: it is needed to make room.
  */
-export async function claimDirectory(
-  directory: string,
-  warn: (message: string) => void,
-): Promise<{ isOfEarlierBoot: boolean }> {
+export async function claimDirectory(directory: string, { warn, forgetEarlierBoot }: ClaimModules): Promise<void> {
   const file = path.join(directory, fileName);
   const before = readClaim(file, warn);
   if (before && before.format > stateFormat) {
@@ -41,8 +46,14 @@ export async function claimDirectory(
     );
   }
   const claim: Claim = { format: stateFormat, berth: version, boot: bootId() };
-  if (JSON.stringify(before) !== JSON.stringify(claim)) await writeFileDurably(file, JSON.stringify(claim));
-  return { isOfEarlierBoot: before !== undefined && before.boot !== claim.boot };
+  if (before && before.boot !== claim.boot) forgetEarlierBoot?.();
+  if (JSON.stringify(before) === JSON.stringify(claim)) return;
+  try {
+    await writeFileDurably(file, JSON.stringify(claim));
+  } catch (error) {
+    if (forgetEarlierBoot || !isDiskFault(error)) throw error;
+    warn(`${file} could not be written, the next start tries again: ${messageOf(error)}`);
+  }
 }
 
 function readClaim(file: string, warn: (message: string) => void): Claim | undefined {

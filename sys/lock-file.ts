@@ -22,7 +22,9 @@ export function takeLockFile(file: string): () => void {
       hint: "stop it, or give this one a root and a state directory of its own",
     });
   }
-  fs.ftruncateSync(fd);
-  fs.writeSync(fd, `${process.pid}\n`, 0);
+  // in this order a full disk has room for it
+  const holder = `${process.pid}\n`;
+  fs.writeSync(fd, holder, 0);
+  fs.ftruncateSync(fd, holder.length);
   return () => fs.closeSync(fd);
 }
