@@ -182,11 +182,12 @@ export function parseImageRecord(text: string): ImageRecord {
   if (!isTexts(record.tags)) throw wrong("tags");
   if (!isTexts(record.digests)) throw wrong("digests");
   if (!isRecord(record.config)) throw wrong("config");
-  readSettings(record.config, (reason) => new BerthError("InvalidArgument", `its config is damaged: ${reason}`));
+  const damaged = (reason: string) => new BerthError("InvalidArgument", `its config is damaged: ${reason}`);
+  const config = readSettings(record.config, damaged);
   if (!Number.isSafeInteger(record.sizeBytes)) throw wrong("sizeBytes");
   if (!/^[0-9]{1,20}$/.test(record.pulledAtNs)) throw wrong("pulledAtNs");
   if (!Array.isArray(record.layers) || !record.layers.every(isLayer)) throw wrong("layers");
-  return record;
+  return { ...record, config };
 }
 
 function isLayer(layer: unknown): boolean {

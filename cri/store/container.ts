@@ -2,7 +2,7 @@ import type { ContainerId, ImageId, SandboxId } from "../../api/ids";
 import { codec, type ContainerConfig, ContainerState, type LinuxContainerResources } from "../../api/messages";
 import type { CgroupPaths } from "../../sys/cgroups";
 import type { ProcessIdentity } from "../../sys/process-identity";
-import { checkNumber, checkObject, checkProcess, checkText, checkTextMap, checkTime } from "./record-checks";
+import { checkId, checkNumber, checkObject, checkProcess, checkText, checkTextMap, checkTime } from "./record-checks";
 
 /** What is kept of a container on disk. */
 export interface ContainerRecord {
@@ -43,7 +43,8 @@ export interface ContainerExit {
 
 /** Throws where what was read back is no container's record. */
 export function checkContainerRecord(record: Record<string, unknown>): ContainerRecord {
-  for (const field of ["sandboxId", "config", "resources", "handler", "logPath"]) checkText(record, field);
+  checkId(record, "sandboxId");
+  for (const field of ["config", "resources", "handler", "logPath"]) checkText(record, field);
   for (const field of ["id", "name", "digest"]) checkText(checkObject(record["image"], "image"), field);
   if (record["imageVolumes"] !== undefined) checkTextMap(record, "imageVolumes");
   const user = checkObject(record["user"], "user");

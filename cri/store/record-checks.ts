@@ -7,6 +7,18 @@ export function checkObject(value: unknown, field = "it"): Record<string, unknow
   return value as Record<string, unknown>;
 }
 
+/** Nothing that we write is nested deeper; what is could be read, and not be written again. */
+export function checkDepth(value: unknown, left = 16): void {
+  if (typeof value !== "object" || value === null) return;
+  if (left === 0) throw new Error("it is nested too deep");
+  for (const each of Object.values(value)) checkDepth(each, left - 1);
+}
+
+/** The whole of an ID: a beginning of one would be taken for any that begins so. */
+export function checkId(record: Record<string, unknown>, field: string): void {
+  if (!/^[0-9a-f]{64}$/.test(checkText(record, field))) throw new Error(`${field} is no ID`);
+}
+
 export function checkText(record: Record<string, unknown>, field: string): string {
   const value = record[field];
   if (typeof value !== "string") throw new Error(`${field} is no text`);

@@ -81,6 +81,8 @@ test.each<[string, unknown]>([
 
 test.each<[string, unknown]>([
   ["sandboxId", undefined],
+  ["sandboxId", ""],
+  ["sandboxId", "ab"],
   ["config", "////"],
   ["resources", "////"],
   ["image", { id: "x" }],

@@ -3,7 +3,7 @@ import path from "node:path";
 import { messageOf } from "../../api/errors";
 import { writeFileAtomically } from "../../sys/durable-file";
 import { errnoOf } from "../../sys/libc";
-import { checkObject } from "./record-checks";
+import { checkDepth, checkObject } from "./record-checks";
 
 /** Every record starts with the version of its format; a newer one is refused, not guessed at. */
 export const recordVersion = 1;
@@ -72,6 +72,7 @@ export class RecordFiles<R extends { version: number; id: string }> {
     if (typeof version !== "number") throw new Error("it has no version");
     if (version > recordVersion) throw new Error(`written by a newer Berth (format ${version})`);
     if (value["id"] !== id) throw new Error("names another object");
+    checkDepth(value);
     return this.check(value);
   }
 

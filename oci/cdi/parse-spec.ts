@@ -65,7 +65,7 @@ function parseText(text: string, file: string): unknown {
     if (path.extname(file) === ".json") return JSON.parse(text);
     return parseYaml(text, { version: "1.1", customTags: withoutTimes, prettyErrors: false, logLevel: "error" });
   } catch (cause) {
-    throw bad(`it is neither JSON nor YAML: ${messageOf(cause).split("\n")[0]}`);
+    throw bad(`it is neither JSON nor YAML: ${messageOf(cause).split("\n")[0]!.slice(0, 300)}`);
   }
 }
 

@@ -17,7 +17,7 @@ import { LayerStore } from "../../../images/layer-store";
 import { Leases } from "../../../images/leases";
 import { Snapshots } from "../../../images/snapshots";
 import type { Mounts } from "../../../sys/mounts";
-import { Canary, workDirectory as root } from "../canary";
+import { Canary, workDirectory } from "../canary";
 import { checkError } from "../check-error";
 import { type FuzzTarget, promise } from "../target";
 
@@ -25,8 +25,11 @@ const sandboxId = "ab".repeat(32) as SandboxId;
 const containerId = "cd".repeat(32) as ContainerId;
 const hex = "ef".repeat(32);
 const digest = `sha256:${hex}` as Digest;
-const canary = new Canary(path.join(root, "canary"));
-const paths = new StatePaths(path.join(root, "state"));
+const canary = new Canary(path.join(workDirectory, "canary"));
+/** Each run has a place of its own: what a start takes away may still be going when it has ended. */
+let runs = 0;
+let root = path.join(workDirectory, "0");
+let paths = new StatePaths(path.join(root, "state"));
 
 /**
  * What a start reads back: an object with a record of each kind, of which a text stands for a file of that text. A
@@ -36,9 +39,9 @@ export const target: FuzzTarget = {
   form: "json",
   seeds,
   async run(input) {
-    for (const name of ["state", "images", "layers", "snapshots", "cni"]) {
-      fs.rmSync(path.join(root, name), { recursive: true, force: true });
-    }
+    fs.rmSync(root, { recursive: true, force: true, maxRetries: 3 });
+    root = path.join(workDirectory, String(++runs));
+    paths = new StatePaths(path.join(root, "state"));
     const files = filesOf(input);
     for (const [name, text] of Object.entries(files)) {
       const file = path.join(root, name);
@@ -79,7 +82,14 @@ function servicesWith(store: Store): Services {
   const failed = (message: string, fields: object) => {
     throw new Error(`${message}: ${JSON.stringify(fields)}`);
   };
-  const runtime = { delete: async () => {}, deleteEnded: async () => {} };
+  const runtime = {
+    list: async () => [],
+    has: async () => false,
+    wasStarted: async () => false,
+    delete: async () => {},
+    deleteEnded: async () => {},
+    discard: async () => {},
+  };
   const stubs = {
     store,
     paths,
@@ -90,6 +100,7 @@ function servicesWith(store: Store): Services {
       release: () => [],
       removeEmpty: nothing,
       removeOwn: nothing,
+      existsOwn: () => false,
       oomKills: () => 0,
       kill: async () => {},
     },
