@@ -11,9 +11,17 @@ export type Init<T> = T extends bigint | number | string | boolean | Uint8Array 
     ? Init<U>[]
     : { [K in keyof T]?: Init<T[K]> };
 
+/** A message that is encoded already, to be sent as it is. */
+export class Encoded<T> {
+  /** Only for the compiler: what it is a message of. */
+  declare readonly of: T;
+
+  constructor(readonly bytes: Uint8Array) {}
+}
+
 /** Turns one message type into bytes and back. */
 export interface Codec<T> {
-  encode(message: Init<T>): Buffer;
+  encode(message: Init<T> | Encoded<T>): Buffer;
   /** Every field is there; absent messages are null. Throws RangeError or Error on bytes that are no such message. */
   decode(bytes: Uint8Array): T;
 }
@@ -43,12 +51,25 @@ export function codec<Name extends keyof Messages>(name: Name): Codec<Messages[N
     const type = root.lookupType(name);
     const options = { longs: BigInt, defaults: true };
     found = {
-      encode: (message) => type.encode(type.fromObject(message as Record<string, unknown>)).finish() as Buffer,
+      encode: (message) =>
+        message instanceof Encoded
+          ? (message.bytes as Buffer)
+          : (type.encode(type.fromObject(message as Record<string, unknown>)).finish() as Buffer),
       decode: (bytes) => type.toObject(type.decode(bytes), options),
     };
     codecs.set(name, found);
   }
   return found as Codec<Messages[Name]>;
+}
+
+/**
+ * The bytes of a message with nothing in it but its field 1, a list of messages. Each of these comes in pieces: bytes of one
+ * message after those of another are both of them in one, later fields over earlier ones (protobuf, "Encoding").
+ */
+export function encodeList(items: Iterable<readonly Uint8Array[]>): Uint8Array {
+  const writer = protobuf.Writer.create();
+  for (const pieces of items) writer.uint32((1 << 3) | 2).bytes(Buffer.concat(pieces));
+  return writer.finish();
 }
 
 /** The RPCs of a service in the order of the .proto. */

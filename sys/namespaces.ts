@@ -3,6 +3,7 @@ import path from "node:path";
 import { BerthError } from "../api/errors";
 import type { UserNamespace } from "./id-mapping";
 import { check, declare, errnoOf, withFd } from "./libc";
+import { MountChanges } from "./mount-changes";
 import { inNewUserNamespace, writeSysctlsInside } from "./user-namespace";
 
 const unshare = declare("int unshare(int flags)");
@@ -70,6 +71,11 @@ export interface Namespaces {
  * process ends there and then; the supervisor starts it anew.
  */
 export class HostNamespaces implements Namespaces {
+  private readonly mountChanges = new MountChanges();
+  /** Files that were seen to be pinned, and nothing was unmounted since. */
+  private readonly seenPinned = new Set<string>();
+  private isFresh = false;
+
   pin({ directory, types, hostname, sysctls }: PinRequest): void {
     const flags = types.reduce((all, type) => all | cloneFlags[type], 0);
     const pinned: string[] = [];
@@ -117,6 +123,7 @@ export class HostNamespaces implements Namespaces {
   }
 
   unpin(file: string): void {
+    this.seenPinned.delete(file);
     try {
       check(umount2(file, MNT_DETACH), "umount", file);
     } catch (error) {
@@ -126,12 +133,26 @@ export class HostNamespaces implements Namespaces {
   }
 
   isPinned(file: string): boolean {
+    this.forgetIfChanged();
+    if (this.seenPinned.has(file)) return true;
     try {
       // NSFS_MAGIC; a file whose mount is gone lies on another filesystem
-      return fs.statfsSync(file).type === 0x6e736673;
+      const isPinned = fs.statfsSync(file).type === 0x6e736673;
+      if (isPinned) this.seenPinned.add(file);
+      return isPinned;
     } catch {
       return false;
     }
+  }
+
+  /** Lists ask of hundreds at a time: the kernel is asked once for all that run before anything is awaited. */
+  private forgetIfChanged(): void {
+    if (this.isFresh) return;
+    this.isFresh = true;
+    queueMicrotask(() => {
+      this.isFresh = false;
+    });
+    if (this.mountChanges.haveHappened()) this.seenPinned.clear();
   }
 
   inside<T>(file: string, type: NamespaceType, work: () => T): T {

@@ -38,8 +38,8 @@ export function containerStatus(container: Container): Init<ContainerStatus> {
 const withImageRef = (mount: Mount, imageRef: string | undefined): Init<Mount> =>
   imageRef === undefined ? mount : { ...mount, image: { ...mount.image, imageRef } };
 
-export function containerSummary(container: Container): Init<ContainerMessage> {
-  const { record, config } = container;
+/** What a list tells of a container, but for its state; none of it ever changes. */
+export function containerSummary({ record, config }: Container): Init<ContainerMessage> {
   return {
     id: record.id,
     podSandboxId: record.sandboxId,
@@ -47,7 +47,6 @@ export function containerSummary(container: Container): Init<ContainerMessage> {
     image: { ...config.image, image: record.image.name },
     imageRef: record.image.id,
     imageId: record.image.id,
-    state: container.state,
     createdAt: BigInt(record.createdAtNs),
     labels: config.labels,
     annotations: config.annotations,

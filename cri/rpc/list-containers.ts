@@ -1,20 +1,36 @@
-import type { Init, ListContainersRequest, ListContainersResponse } from "../../api/messages";
+import {
+  codec,
+  type ContainerState,
+  Encoded,
+  type ListContainersRequest,
+  type ListContainersResponse,
+} from "../../api/messages";
 import { containerSummary } from "../container/status";
 import type { Services } from "../services";
+import type { Container } from "../store/container";
 import { matchesLabels } from "../store/label-match";
+import { Summaries } from "./summaries";
+
+const summaries = new Summaries<Container, ContainerState>({
+  encode: (container) => codec("Container").encode(containerSummary(container)),
+  encodeState: (state) => codec("Container").encode({ state }),
+});
 
 export async function listContainers(
-  { store }: Services,
-  { filter }: ListContainersRequest,
-): Promise<Init<ListContainersResponse>> {
+  services: Services,
+  request: ListContainersRequest,
+): Promise<Encoded<ListContainersResponse>> {
+  const listed = selectContainers(services, request).map((object) => ({ object, state: object.state }));
+  return new Encoded(summaries.encodeList(listed));
+}
+
+/** Those that a filter lets through. */
+export function selectContainers({ store }: Services, { filter }: Pick<ListContainersRequest, "filter">): Container[] {
   const one = filter?.id ? store.containers.find(filter.id) : undefined;
   const sandboxId = filter?.podSandboxId ? store.sandboxes.find(filter.podSandboxId)?.id : undefined;
   const candidates = filter?.id ? (one ? [one] : []) : store.containers.list();
-  return {
-    containers: candidates
-      .filter((container) => !filter?.podSandboxId || container.record.sandboxId === sandboxId)
-      .filter((container) => !filter?.state || container.state === filter.state.state)
-      .filter((container) => matchesLabels(container.config.labels, filter?.labelSelector ?? {}))
-      .map(containerSummary),
-  };
+  return candidates
+    .filter((container) => !filter?.podSandboxId || container.record.sandboxId === sandboxId)
+    .filter((container) => !filter?.state || container.state === filter.state.state)
+    .filter((container) => matchesLabels(container.config.labels, filter?.labelSelector ?? {}));
 }

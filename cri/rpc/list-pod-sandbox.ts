@@ -1,19 +1,38 @@
-import type { Init, ListPodSandboxRequest, ListPodSandboxResponse } from "../../api/messages";
+import {
+  codec,
+  Encoded,
+  type ListPodSandboxRequest,
+  type ListPodSandboxResponse,
+  type PodSandboxState,
+} from "../../api/messages";
 import { currentState, sandboxSummary } from "../sandbox/status";
 import type { Services } from "../services";
 import { matchesLabels } from "../store/label-match";
+import type { Sandbox } from "../store/sandbox";
+import { Summaries } from "./summaries";
+
+const summaries = new Summaries<Sandbox, PodSandboxState>({
+  encode: (sandbox) => codec("PodSandbox").encode(sandboxSummary(sandbox)),
+  encodeState: (state) => codec("PodSandbox").encode({ state }),
+});
 
 export async function listPodSandbox(
   services: Services,
-  { filter }: ListPodSandboxRequest,
-): Promise<Init<ListPodSandboxResponse>> {
+  request: ListPodSandboxRequest,
+): Promise<Encoded<ListPodSandboxResponse>> {
+  return new Encoded(summaries.encodeList(selectSandboxes(services, request)));
+}
+
+/** Those that a filter lets through, with their state of now. */
+export function selectSandboxes(
+  services: Services,
+  { filter }: Pick<ListPodSandboxRequest, "filter">,
+): { object: Sandbox; state: PodSandboxState }[] {
   const { sandboxes } = services.store;
   const one = filter?.id ? sandboxes.find(filter.id) : undefined;
   const candidates = filter?.id ? (one ? [one] : []) : sandboxes.list();
-  return {
-    items: candidates
-      .filter((sandbox) => !filter?.state || currentState(services, sandbox) === filter.state.state)
-      .filter((sandbox) => matchesLabels(sandbox.config.labels, filter?.labelSelector ?? {}))
-      .map((sandbox) => sandboxSummary(services, sandbox)),
-  };
+  return candidates
+    .filter((sandbox) => matchesLabels(sandbox.config.labels, filter?.labelSelector ?? {}))
+    .map((object) => ({ object, state: currentState(services, object) }))
+    .filter(({ state }) => !filter?.state || state === filter.state.state);
 }

@@ -1,13 +1,13 @@
 import { codec, type Init, type StreamPodSandboxesRequest, type StreamPodSandboxesResponse } from "../../api/messages";
-
+import { sandboxSummary } from "../sandbox/status";
 import type { Services } from "../services";
 import { inBatches } from "./stream-batches";
-import { listPodSandbox } from "./list-pod-sandbox";
+import { selectSandboxes } from "./list-pod-sandbox";
 
 export async function* streamPodSandboxes(
   services: Services,
   request: StreamPodSandboxesRequest,
 ): AsyncGenerator<Init<StreamPodSandboxesResponse>> {
-  const { items = [] } = await listPodSandbox(services, request);
+  const items = selectSandboxes(services, request).map(({ object, state }) => ({ ...sandboxSummary(object), state }));
   for (const podSandboxes of inBatches(items, codec("PodSandbox"))) yield { podSandboxes };
 }

@@ -40,12 +40,11 @@ export function sandboxStatus(services: Services, sandbox: Sandbox): Init<PodSan
   };
 }
 
-export function sandboxSummary(services: Services, sandbox: Sandbox): Init<PodSandbox> {
-  const { record, config } = sandbox;
+/** What a list tells of a sandbox, but for its state; none of it ever changes. */
+export function sandboxSummary({ record, config }: Sandbox): Init<PodSandbox> {
   return {
     id: record.id,
     metadata: config.metadata,
-    state: currentState(services, sandbox),
     createdAt: BigInt(record.createdAtNs),
     labels: config.labels,
     annotations: config.annotations,

@@ -4,7 +4,7 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as grpc from "@grpc/grpc-js";
 import { BerthError, messageOf } from "../../api/errors";
-import { type Init, type MethodDescription, methodsOf, type ServiceMethods } from "../../api/messages";
+import { type Encoded, type Init, type MethodDescription, methodsOf, type ServiceMethods } from "../../api/messages";
 import type { CallContext, Interceptor } from "./interceptor";
 
 /** What implements one service: a function an RPC; those that are missing answer UNIMPLEMENTED. */
@@ -16,7 +16,7 @@ export type Handlers<S extends keyof ServiceMethods> = {
   }
     ? Stream extends true
       ? (request: Request, context: CallContext) => AsyncIterable<Init<Response>>
-      : (request: Request, context: CallContext) => Promise<Init<Response>>
+      : (request: Request, context: CallContext) => Promise<Init<Response> | Encoded<Response>>
     : never;
 };
 

@@ -246,7 +246,7 @@ test("an unknown handler is refused with the known ones", () => {
 });
 
 describe("namespaces", () => {
-  test("pin() makes namespaces of their own, with sysctls, hostname and loopback, and comes back", () => {
+  test("pin() makes namespaces of their own, with sysctls, hostname and loopback, and comes back", async () => {
     const directory = fs.mkdtempSync(path.join(base, "ns-"));
     const own = () => ["net", "ipc", "uts"].map((type) => fs.readlinkSync(`/proc/thread-self/ns/${type}`));
     const before = own();
@@ -276,6 +276,13 @@ describe("namespaces", () => {
         "pod-1\n123\n0",
       );
       expect(inside("ip -o -4 addr show lo")).toContain("127.0.0.1/8");
+      // by another process, as someone does it by hand
+      execFileSync("umount", [path.join(directory, "uts")]);
+      await Promise.resolve();
+      expect(["net", "ipc", "uts"].filter((type) => namespaces.isPinned(path.join(directory, type)))).toEqual([
+        "net",
+        "ipc",
+      ]);
       const port = namespaces.inside(path.join(directory, "net"), "net", () =>
         fs.readFileSync("/proc/sys/net/ipv4/ip_unprivileged_port_start", "utf8"),
       );

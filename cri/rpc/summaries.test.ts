@@ -1,0 +1,35 @@
+import { codec, Encoded } from "../../api/messages";
+import { Summaries } from "./summaries";
+
+test("encodeList() gives each object with its state of now, and encodes the rest of it once", () => {
+  const encoded: string[] = [];
+  const summaries = new Summaries<{ id: string }, number>({
+    encode: ({ id }) => {
+      encoded.push(id);
+      return codec("PodSandbox").encode({ id, createdAt: 2n ** 62n, labels: { a: id }, metadata: { name: id } });
+    },
+    encodeState: (state) => codec("PodSandbox").encode({ state }),
+  });
+  const [a, b] = [{ id: "a" }, { id: "b" }];
+  const list = (states: [{ id: string }, number][]) => {
+    const bytes = summaries.encodeList(states.map(([object, state]) => ({ object, state })));
+    const sent = codec("ListPodSandboxResponse").encode(new Encoded(bytes));
+    return codec("ListPodSandboxResponse").decode(sent).items;
+  };
+  const as = (id: string, state: number) =>
+    expect.objectContaining({ id, state, createdAt: 2n ** 62n, labels: { a: id }, metadata: expect.anything() });
+  expect(list([])).toEqual([]);
+  expect(
+    list([
+      [a, 0],
+      [b, 1],
+    ]),
+  ).toEqual([as("a", 0), as("b", 1)]);
+  expect(
+    list([
+      [b, 0],
+      [a, 1],
+    ]),
+  ).toEqual([as("b", 0), as("a", 1)]);
+  expect(encoded).toEqual(["a", "b"]);
+});
