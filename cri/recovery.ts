@@ -115,7 +115,7 @@ async function settleStart({ store, runtimes }: Services, container: Container):
 /** Whatever no record speaks of: of containers whose making was cut off, by a crash of this daemon or another. */
 async function straysOf({ runtimes, images, paths }: Services, known: ReadonlySet<string>): Promise<ContainerId[]> {
   const inRuntimes = await Promise.all(runtimes.names().map((name) => runtimes.get(name).list()));
-  const found = [...inRuntimes.flat(), ...monitoredIn(paths.exits), ...fs.readdirSync(paths.exits)];
+  const found = [...inRuntimes.flat(), ...monitoredIn(paths.exits)];
   return [...new Set([...found, ...images.rootfsOwners()] as ContainerId[])].filter(
     (id) => /^[0-9a-f]{64}$/.test(id) && !known.has(id),
   );
