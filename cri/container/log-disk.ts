@@ -19,25 +19,11 @@ const stalls = new Map<string, Promise<void>>();
  * still finish.
  */
 export async function onLogDisk<T>(file: string, work: () => Promise<T>): Promise<T> {
-  const late = new AbortController();
-  const tooLate = new Promise<never>((_, reject) => {
-    late.signal.addEventListener("abort", () => reject(late.signal.reason));
-  });
-  const message = `${file}: its disk has not answered for ${patienceMs / 1000} s`;
-  const timer = setTimeout(() => late.abort(new BerthError("DeadlineExceeded", message)), patienceMs);
-  try {
-    return await Promise.race([inTurn(file, work, late.signal), tooLate]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-async function inTurn<T>(file: string, work: () => Promise<T>, late: AbortSignal): Promise<T> {
   for (;;) {
-    await stallOf(file);
+    const stall = stallOf(file);
+    if (stall) await inTime(file, stall);
+    // to wait for one's turn is no fault of the disk: who holds it up is noted as a stall soon
     const begun = await limiter.run(async () => {
-      // nobody waits any more for what comes late to its turn
-      late.throwIfAborted();
       if (stallOf(file)) return undefined;
       const doing = work();
       const done = doing.then(
@@ -47,7 +33,21 @@ async function inTurn<T>(file: string, work: () => Promise<T>, late: AbortSignal
       if (!(await Promise.race([done, sleep(stallMs, false, { ref: false })]))) noteStall(file, done);
       return { doing };
     });
-    if (begun) return begun.doing;
+    if (begun) return inTime(file, begun.doing);
+  }
+}
+
+async function inTime<T>(file: string, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const message = `${file}: its disk has not answered for ${patienceMs / 1000} s`;
+    // what was answered while this process was busy is heard first
+    timer = setTimeout(() => setImmediate(() => reject(new BerthError("DeadlineExceeded", message))), patienceMs);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -21,9 +21,7 @@ export async function reopenContainerLog(
   { containerId }: ReopenContainerLogRequest,
 ): Promise<Init<ReopenContainerLogResponse>> {
   const container = store.containers.get(containerId);
-  if (!container.isRunning) {
-    throw new BerthError("FailedPrecondition", `container ${container.id} is not running, so its log is not open`);
-  }
+  checkRuns(container);
   const { logPath } = container.record;
   if (logPath === "") return {};
   await checkLogFile(store.sandboxes.get(container.record.sandboxId).config.logDirectory, logPath);
@@ -32,6 +30,8 @@ export async function reopenContainerLog(
   const until = performance.now() + patienceMs;
   const wait = async (isDone: () => Promise<boolean> | boolean) => {
     for (let waitMs = 1; !(await isDone()); waitMs = Math.min(50, waitMs * 2)) {
+      // its monitor goes with it
+      checkRuns(container);
       if (performance.now() > until) {
         throw new BerthError("DeadlineExceeded", `the monitor of container ${container.id} did not reopen ${logPath}`);
       }
@@ -43,6 +43,11 @@ export async function reopenContainerLog(
   await reopenLog(paths.container(container.id));
   await wait(() => hasOpen(container, logPath));
   return {};
+}
+
+function checkRuns(container: Container): void {
+  if (container.isRunning) return;
+  throw new BerthError("FailedPrecondition", `container ${container.id} is not running, so its log is not open`);
 }
 
 const waitsForDisk = ({ record: { monitor } }: Container) =>

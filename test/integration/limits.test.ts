@@ -61,7 +61,7 @@ describe("1,024 descriptors", () => {
     const more = (count: number) => {
       for (let i = 0; i < count; i++) clients.push(net.connect(daemon.socket).on("error", () => {}));
     };
-    more(1100);
+    if (clients.length === 0) more(1100);
     // the calls under way let go of a few
     await eventually(
       () => {
@@ -81,19 +81,20 @@ describe("1,024 descriptors", () => {
     const sandboxes = fs.readdirSync(path.join(daemon.state, "sandboxes"));
     const containers = fs.readdirSync(path.join(daemon.state, "containers"));
     const before = open();
-    await exhaust();
     const config = pods.podConfig();
-    const failures = await Promise.all([
-      client.runtime("RunPodSandbox", { config }).catch((error) => error),
-      pods.createContainer(pod).catch((error) => error),
-      client.runtime("ExecSync", { containerId: living, cmd: ["true"] }).catch((error) => error),
-    ]);
-    for (const error of failures) {
-      expect(error).toMatchObject({
+    for (const call of [
+      () => client.runtime("RunPodSandbox", { config }),
+      () => pods.createContainer(pod),
+      () => client.runtime("ExecSync", { containerId: living, cmd: ["true"] }),
+    ]) {
+      // one that fails lets go of what it had
+      await exhaust();
+      await expect(call()).rejects.toMatchObject({
         code: "ResourceExhausted",
         message: expect.stringMatching(/EMFILE|too many open files/),
       });
     }
+    await exhaust();
     // what needs no descriptor is answered
     expect((await client.runtime("ListContainers", {})).containers).toHaveLength(3);
     process.kill(pid, "SIGKILL");
