@@ -17,7 +17,9 @@ export async function readAuthFile(path: string): Promise<AuthFileEntry[]> {
   const refuse = (reason: string) => new BerthError("InvalidArgument", `auth file ${path}: ${reason}`);
   let text: string;
   try {
-    if ((await stat(path)).size > maxAuthFileBytes) throw refuse(`is larger than ${maxAuthFileBytes} bytes`);
+    const there = await stat(path);
+    if (!there.isFile()) throw refuse("is not a regular file");
+    if (there.size > maxAuthFileBytes) throw refuse(`is larger than ${maxAuthFileBytes} bytes`);
     text = await readFile(path, "utf8");
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];

@@ -129,8 +129,9 @@ export class ContentStore implements BlobStore {
       try {
         for await (const chunk of fs.createReadStream(this.pathOf(digest))) hash.update(chunk as Buffer);
         if (`sha256:${hash.digest("hex")}` === digest) continue;
-      } catch {
-        // unreadable is as bad as gone
+      } catch (error) {
+        // unreadable is as bad as gone, but a want of descriptors or memory says nothing of the blob
+        if (/^(EMFILE|ENFILE|ENOMEM|EAGAIN)$/.test(errnoOf(error) ?? "")) throw error;
       }
       this.delete(digest);
       removed.push(digest);

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -100,3 +101,12 @@ test.each(["a\u001b[2J", "a b", "a\nx-other: y", "é"])(
     expect(error.message).not.toContain(registryToken);
   },
 );
+
+test("loadCredentials() refuses an auth file that is no file, without waiting for what it has to say", async () => {
+  const fifo = join(directory, "fifo");
+  execFileSync("mkfifo", [fifo]);
+  await expect(loadCredentials({ registries: {}, authFiles: [fifo] })).rejects.toMatchObject({
+    code: "InvalidArgument",
+    message: `auth file ${fifo}: is not a regular file`,
+  });
+});

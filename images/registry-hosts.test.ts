@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -153,6 +154,14 @@ test.each([
   expect(error.message).toContain(`${join(root, "r.example/hosts.toml")}:${line}: `);
   expect(error.message).toContain(words);
   expect(error.message).not.toContain("secret");
+});
+
+test("findRegistryHosts() refuses a hosts.toml that is no file, without waiting for what it has to say", async () => {
+  mkdirSync(join(root, "r.example"));
+  execFileSync("mkfifo", [join(root, "r.example/hosts.toml")]);
+  await expect(findRegistryHosts("r.example", [root])).rejects.toMatchObject({
+    message: expect.stringContaining("hosts.toml:1: is not a regular file"),
+  });
 });
 
 test("parseGoDuration() gives milliseconds when the text is Go's", () => {

@@ -76,8 +76,9 @@ async function readDirectory(directory: string): Promise<HostsFile> {
   const path = join(directory, "hosts.toml");
   let text: string;
   try {
-    const { size } = await stat(path);
-    if (size > maxHostsFileBytes) {
+    const there = await stat(path);
+    if (!there.isFile()) throw new BerthError("InvalidArgument", `${path}:1: is not a regular file`);
+    if (there.size > maxHostsFileBytes) {
       throw new BerthError("InvalidArgument", `${path}:1: is larger than ${maxHostsFileBytes} bytes`);
     }
     text = await readFile(path, "utf8");

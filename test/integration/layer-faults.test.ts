@@ -261,6 +261,22 @@ describe("faults", () => {
     expect(await leftLayers()).toEqual([]);
   });
 
+  test("removeDamaged() takes no blob for damaged that it had no descriptor to look at", async () => {
+    const layers = layoutOf([{ name: "x", data: "abc" }]);
+    const store = await space.openStore();
+    await space.ingest(store.blobs, layers);
+    const { digest } = layers[0]!.blob;
+    const read = jest.spyOn(fs, "createReadStream").mockImplementation(() => {
+      throw Object.assign(new Error("EMFILE: too many open files"), { code: "EMFILE" });
+    });
+    try {
+      await expect(store.blobs.removeDamaged([digest])).rejects.toMatchObject({ code: "EMFILE" });
+    } finally {
+      read.mockRestore();
+    }
+    expect(fs.existsSync(store.blobs.pathOf(digest))).toBe(true);
+  });
+
   test("ensure() unpacks a layer once when many ask at the same time", async () => {
     const layers = layoutOf(some, [{ name: "etc/c" }]);
     const store = await space.openStore();
