@@ -3,6 +3,7 @@ import path from "node:path";
 import { messageOf } from "../api/errors";
 import type { ContainerId, SandboxId } from "../api/ids";
 import { monitoredIn } from "../oci/runtime/workers";
+import { Limiter } from "../sys/limiter";
 import { namespaceTypes } from "../sys/namespaces";
 import { continueClock, nowNs } from "./clock";
 import { discardInRuntime } from "./container/discard";
@@ -25,33 +26,52 @@ export async function recover(services: Services): Promise<void> {
   services.cgroups.adopt([ownParent]);
   const loaded = store.load();
   continueAfter(loaded.sandboxes.records, loaded.containers.records);
+  const discards = new Discards(services);
   for (const { id, ...why } of loaded.sandboxes.orphans) {
     log.warn("a sandbox without a readable record is taken down", { sandbox: id, ...why });
-    await attempt(services, notGone(`sandbox ${id}`), () => discardSandbox(services, id as SandboxId, []));
+    discards.begin(`sandbox ${id}`, () => discardSandbox(services, id as SandboxId, []));
   }
   for (const record of oldestFirst(loaded.sandboxes.records)) {
     services.cgroups.adopt(record.madeCgroups, record.id);
     if (record.phase === "creating")
-      await attempt(services, notGone(`sandbox ${record.id}`), () =>
-        discardSandbox(services, record.id, record.madeCgroups),
-      );
+      discards.begin(`sandbox ${record.id}`, () => discardSandbox(services, record.id, record.madeCgroups));
     else adoptSandbox(services, record);
   }
+  await discards.end();
   for (const { id, ...why } of loaded.containers.orphans) {
     log.warn("a container without a readable record is taken down", { container: id, ...why });
-    await attempt(services, notGone(`container ${id}`), () => discardContainer(services, id as ContainerId));
+    discards.begin(`container ${id}`, () => discardContainer(services, id as ContainerId));
   }
   for (const record of oldestFirst(loaded.containers.records)) {
     if (store.sandboxes.find(record.sandboxId))
       await attempt(services, `container ${record.id} could not be taken over whole`, () =>
         adoptContainer(services, record),
       );
-    else await attempt(services, notGone(`container ${record.id}`), () => discardContainer(services, record.id));
+    else discards.begin(`container ${record.id}`, () => discardContainer(services, record.id));
   }
+  await discards.end();
   const known = new Set<string>([...loaded.sandboxes.records, ...loaded.containers.records].map(({ id }) => id));
   for (const id of await straysOf(services, known)) {
     log.warn("what is left of a container that is gone is taken away", { container: id });
-    await attempt(services, notGone(`what is left of container ${id}`), () => discardContainer(services, id));
+    discards.begin(`what is left of container ${id}`, () => discardContainer(services, id));
+  }
+  await discards.end();
+}
+
+/** What is taken down side by side: a network plugin may take as long for each as its limit allows. */
+class Discards {
+  private readonly limiter = new Limiter(8);
+  private readonly begun: Promise<void>[] = [];
+
+  constructor(private readonly services: Services) {}
+
+  begin(what: string, work: () => Promise<void>): void {
+    this.begun.push(this.limiter.run(() => attempt(this.services, `${what} could not be taken down whole`, work)));
+  }
+
+  /** Waits for all of them. */
+  async end(): Promise<void> {
+    await Promise.all(this.begun.splice(0));
   }
 }
 
@@ -64,8 +84,6 @@ function continueAfter(sandboxes: SandboxRecord[], containers: ContainerRecord[]
   for (const { createdAtNs } of [...sandboxes, ...containers]) continueClock(BigInt(createdAtNs));
   for (const { startedAtNs } of containers) if (startedAtNs) continueClock(BigInt(startedAtNs));
 }
-
-const notGone = (what: string) => `${what} could not be taken down whole`;
 
 async function attempt({ log }: Services, what: string, work: () => Promise<void>): Promise<void> {
   try {
