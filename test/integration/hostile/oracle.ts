@@ -19,6 +19,7 @@ const further: Record<string, status[]> = {
   Attach: [status.FAILED_PRECONDITION, status.RESOURCE_EXHAUSTED],
   PortForward: [status.FAILED_PRECONDITION, status.RESOURCE_EXHAUSTED],
   UpdatePodSandboxResources: [status.FAILED_PRECONDITION],
+  ForgetNetwork: [status.FAILED_PRECONDITION],
   // a registry that refuses
   PullImage: [status.PERMISSION_DENIED, status.FAILED_PRECONDITION],
   Pull: [status.PERMISSION_DENIED, status.FAILED_PRECONDITION],
