@@ -7,9 +7,13 @@ import { BerthError, type ErrorCode } from "../../api/errors";
 const meanings: [RegExp, ErrorCode][] = [
   [/executable file|no such file|not found in \$PATH/i, "NotFound"],
   [/memory limit (could be )?too low/i, "InvalidArgument"],
-  [/invalid argument|out of range|name too long|argument list too long|too many levels/i, "InvalidArgument"],
+  // the last is what the kernel says of a path that leads out of the container's root by way of /proc
   [
-    /not permitted|permission denied|not a directory|is a directory|exec format|resource busy|current usage/i,
+    /invalid argument|out of range|name too long|argument list too long|too many levels|cross-device link/i,
+    "InvalidArgument",
+  ],
+  [
+    /not permitted|permission denied|not a directory|is a directory|exec format|resource busy|current usage|read-only file system|file exists|not supported|no such device/i,
     "FailedPrecondition",
   ],
   [/cannot allocate memory|no space left|temporarily unavailable|too many open files/i, "ResourceExhausted"],
