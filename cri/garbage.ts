@@ -1,7 +1,7 @@
 import { messageOf } from "../api/errors";
 import type { CollectGarbageResponse, Init } from "../api/messages";
 import { isPinned } from "./image-message";
-import { sandboxesWithNetwork } from "./network-garbage";
+import { giveBack, sandboxesWithNetwork } from "./network-garbage";
 import type { Services } from "./services";
 
 export interface GarbageRequest {
@@ -16,7 +16,7 @@ export async function collectNodeGarbage(
   services: Services,
   { images: withImages, minAgeMs }: GarbageRequest,
 ): Promise<Init<CollectGarbageResponse>> {
-  const { images, networks } = services;
+  const { images } = services;
   const failed: string[] = [];
   const removedImages: string[] = [];
   const removed = { blobs: 0, layers: 0 };
@@ -36,15 +36,13 @@ export async function collectNodeGarbage(
     }
   }
   add(await images.collect());
-  const valid = sandboxesWithNetwork(services);
-  const stale = networks.attachments().filter((id) => !valid.has(id));
-  failed.push(...(await networks.gc(valid)));
-  const left = new Set(networks.attachments());
+  const { given, failures } = await giveBack(services, sandboxesWithNetwork(services));
+  failed.push(...failures);
   return {
     removedImages,
     removedBlobs: BigInt(removed.blobs),
     removedLayers: BigInt(removed.layers),
-    removedAttachments: BigInt(stale.filter((id) => !left.has(id)).length),
+    removedAttachments: BigInt(given.length),
     freedBytes: BigInt(Math.max(0, usedBefore - (await images.fsUsage()).images.usedBytes)),
     failed,
   };

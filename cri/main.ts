@@ -132,7 +132,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
     config,
     paths,
     log,
-    store: new Store(paths, (message) => log.warn(message)),
+    store: new Store(paths, warn),
     images,
     networks,
     runtimes,

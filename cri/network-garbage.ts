@@ -13,13 +13,24 @@ export function sandboxesWithNetwork({ store, paths }: Services): Set<SandboxId>
   return new Set([...store.sandboxes.list().map(({ id }) => id), ...directories]);
 }
 
+/** Gives back the networks of all sandboxes but the `valid` ones. Returns whose, and what failed and is to be tried again. */
+export async function giveBack(
+  { networks }: Pick<Services, "networks">,
+  valid: ReadonlySet<SandboxId>,
+): Promise<{ given: SandboxId[]; failures: string[] }> {
+  const stale = networks.attachments().filter((id) => !valid.has(id));
+  const failures = await networks.gc(valid);
+  const left = new Set(networks.attachments());
+  return { given: stale.filter((id) => !left.has(id)), failures };
+}
+
 /**
  * Gives back what pods that are gone still have of their networks: now, and then every `intervalMs` (0 for never again).
  * To be called before any pod is made. Returns once the first time is over or has taken too long, with what stops the
  * others.
  */
 export async function collectNetworkGarbage(services: Services, intervalMs: number): Promise<() => void> {
-  const { networks, log, store } = services;
+  const { log, store } = services;
   // of those that could not be taken down whole, the network is tried again too
   const leftOver = [...sandboxesWithNetwork(services)].filter((id) => !store.sandboxes.find(id));
   let underWay: Promise<void> | undefined;
@@ -27,11 +38,8 @@ export async function collectNetworkGarbage(services: Services, intervalMs: numb
   const collect = async () => {
     const valid = sandboxesWithNetwork(services);
     for (const id of leftOver) valid.delete(id);
-    const stale = networks.attachments().filter((id) => !valid.has(id));
-    const failures = await networks.gc(valid);
-    const left = new Set(networks.attachments());
-    for (const id of stale)
-      if (!left.has(id)) log.warn("the network of a sandbox that is gone is given back", { sandbox: id });
+    const { given, failures } = await giveBack(services, valid);
+    for (const id of given) log.warn("the network of a sandbox that is gone is given back", { sandbox: id });
     for (const failure of failures) if (!told.has(failure)) log.warn("a network attachment is left over", { failure });
     told = new Set(failures);
   };
