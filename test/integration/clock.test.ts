@@ -1,18 +1,16 @@
 import fs from "node:fs";
 import path from "node:path";
-import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
+import { beforeAll, expect, jest, test } from "@jest/globals";
 import { ContainerState } from "../../api/messages";
-import { Client } from "../../cri/client/client";
-import { environment, type TestDaemon, testDaemon } from "../support/daemon";
-import { busyboxImage } from "../support/images";
+import type { Client } from "../../cri/client/client";
+import { environment, type TestDaemon } from "../support/daemon";
 import { eventually, podCalls } from "../support/pods";
-import { type TestRegistry, testRegistry } from "../support/registry";
+import { testNode } from "../support/test-node";
 
 jest.setTimeout(60_000);
 
 /** A daemon whose wall clock is set back and forth while it runs: what it takes for the time is moved by a file. */
 const hourMs = 3_600_000;
-let registry: TestRegistry;
 let daemon: TestDaemon;
 let client: Client;
 let image = "";
@@ -34,24 +32,16 @@ globalThis.Date = class extends Date {
 `;
 const setClock = (ms: number) => fs.writeFileSync(path.join(daemon.directory, "clock"), String(ms));
 
-beforeAll(async () => {
-  registry = await testRegistry();
-  image = await registry.push("test/busybox", busyboxImage());
-  daemon = testDaemon({ registry: registry.url });
+const node = testNode((prepared) => {
+  daemon = prepared;
   const preload = path.join(daemon.directory, "moved.cjs");
   fs.writeFileSync(preload, moved(path.join(daemon.directory, "clock")));
   daemon.env = { ...environment(), NODE_OPTIONS: `--require ${preload}`, TZ: "Europe/Berlin" };
   setClock(0);
-  await daemon.start();
-  client = new Client(daemon.socket);
-  await client.image("PullImage", { image: { image } });
-}, 60_000);
-
-afterAll(async () => {
-  client?.close();
-  await daemon?.remove();
-  await registry?.stop();
-}, 60_000);
+});
+beforeAll(() => {
+  ({ client, image } = node);
+});
 
 /** A container that does not end by itself is given 2 s while the clock jumps; how long it had. */
 async function timedStop(jumpMs: number): Promise<number> {

@@ -2,16 +2,17 @@ import { execFileSync, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
-import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import { beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { ContainerState } from "../../api/messages";
-import { Client } from "../../cri/client/client";
+import type { Client } from "../../cri/client/client";
 import { detectCgroups } from "../../sys/cgroups";
 import { readMountInfo } from "../../sys/mount-info";
 import { identify, isAlive } from "../../sys/process-identity";
-import { startDaemon, type TestDaemon } from "../support/daemon";
+import type { TestDaemon } from "../support/daemon";
 import { busyboxImage } from "../support/images";
 import { eventually, podCalls } from "../support/pods";
-import { type TestRegistry, testRegistry } from "../support/registry";
+import type { TestRegistry } from "../support/registry";
+import { testNode } from "../support/test-node";
 
 jest.setTimeout(60_000);
 
@@ -23,19 +24,10 @@ let image = "";
 const pods = podCalls(() => ({ client, daemon, image }));
 const { runPod, runContainer, createContainer, statusOf, podStatusOf, inside, processesOf, removePods } = pods;
 
-beforeAll(async () => {
-  registry = await testRegistry();
-  image = await registry.push("test/busybox", busyboxImage());
-  daemon = await startDaemon({ registry: registry.url });
-  client = new Client(daemon.socket);
-  await client.image("PullImage", { image: { image } });
-}, 60_000);
-
-afterAll(async () => {
-  client?.close();
-  await daemon?.remove();
-  await registry?.stop();
-}, 60_000);
+const node = testNode();
+beforeAll(() => {
+  ({ registry, daemon, client, image } = node);
+});
 
 const someId = () => randomBytes(32).toString("hex");
 const at = (...names: string[]) => path.join(daemon.state, ...names);

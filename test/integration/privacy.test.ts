@@ -1,45 +1,34 @@
 import { execFile } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
-import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
-import { Client } from "../../cri/client/client";
+import { beforeAll, expect, jest, test } from "@jest/globals";
+import type { Client } from "../../cri/client/client";
 import { cgroupsOf } from "../../sys/cgroups";
 import { processes } from "../../hack/support/machine.cjs";
-import { type TestDaemon, testDaemon } from "../support/daemon";
-import { busyboxImage } from "../support/images";
+import type { TestDaemon } from "../support/daemon";
 import { podCalls } from "../support/pods";
-import { type TestRegistry, testRegistry } from "../support/registry";
+import { testNode } from "../support/test-node";
 import { uniqueId } from "../support/unique";
 
 jest.setTimeout(60_000);
 
 /** What of a daemon and its pods others on the host can reach. */
-let registry: TestRegistry;
 let daemon: TestDaemon;
 let client: Client;
 let image = "";
 const pods = podCalls(() => ({ client, daemon, image }));
 const { runPod, runContainer, statusOf, inside, processesOf, removePods } = pods;
 
-beforeAll(async () => {
-  registry = await testRegistry();
-  image = await registry.push("test/busybox", busyboxImage());
-  daemon = testDaemon({ registry: registry.url });
+const node = testNode(({ root, state }) => {
   // as another user's tool may have left them
-  for (const directory of [daemon.root, daemon.state, path.join(daemon.root, "snapshots")]) {
+  for (const directory of [root, state, path.join(root, "snapshots")]) {
     fs.mkdirSync(directory, { recursive: true });
     fs.chmodSync(directory, 0o777);
   }
-  await daemon.start();
-  client = new Client(daemon.socket);
-  await client.image("PullImage", { image: { image } });
-}, 60_000);
-
-afterAll(async () => {
-  client?.close();
-  await daemon?.remove();
-  await registry?.stop();
-}, 60_000);
+});
+beforeAll(() => {
+  ({ daemon, client, image } = node);
+});
 
 const modeOf = (file: string) => fs.lstatSync(file).mode & 0o7777;
 

@@ -1,41 +1,30 @@
 import fs from "node:fs";
 import path from "node:path";
-import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import { afterEach, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { ContainerState, NamespaceMode, PodSandboxState } from "../../api/messages";
-import { Client } from "../../cri/client/client";
-import { startDaemon, type TestDaemon, testDaemon } from "../support/daemon";
-import { busyboxImage } from "../support/images";
+import type { Client } from "../../cri/client/client";
+import { type TestDaemon, testDaemon } from "../support/daemon";
 import { eventually, podCalls } from "../support/pods";
-import { type TestRegistry, testRegistry } from "../support/registry";
+import { testNode } from "../support/test-node";
 
 jest.setTimeout(60_000);
 
 /** What of pods and containers outlives the daemon: killed, told to end, replaced by another release. */
-let registry: TestRegistry;
 let daemon: TestDaemon;
 let client: Client;
 let image = "";
 const pods = podCalls(() => ({ client, daemon, image }));
 const { runPod, runContainer, createContainer, statusOf, podStatusOf, inside, processesOf, removePods } = pods;
 
-beforeAll(async () => {
-  registry = await testRegistry();
-  image = await registry.push("test/busybox", busyboxImage());
-  daemon = await startDaemon({ registry: registry.url });
-  client = new Client(daemon.socket);
-  await client.image("PullImage", { image: { image } });
-}, 60_000);
+const node = testNode();
+beforeAll(() => {
+  ({ daemon, client, image } = node);
+});
 
 afterEach(async () => {
   if (!daemon.child) await daemon.start();
   await removePods();
 });
-
-afterAll(async () => {
-  client?.close();
-  await daemon?.remove();
-  await registry?.stop();
-}, 60_000);
 
 const exitFiles = () => fs.readdirSync(path.join(daemon.state, "exits"));
 const nowNs = () => BigInt(Date.now()) * 1_000_000n;

@@ -1,14 +1,15 @@
 import fs from "node:fs";
 import path from "node:path";
-import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import { beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { ContainerState, NamespaceMode } from "../../api/messages";
-import { Client } from "../../cri/client/client";
+import type { Client } from "../../cri/client/client";
 import { identify, isAlive } from "../../sys/process-identity";
 import { readMountInfo } from "../../sys/mount-info";
-import { startDaemon, type TestDaemon } from "../support/daemon";
-import { busyboxImage, makeImage, makeLayer } from "../support/images";
+import type { TestDaemon } from "../support/daemon";
+import { makeImage, makeLayer } from "../support/images";
 import { eventually, podCalls } from "../support/pods";
-import { type TestRegistry, testRegistry } from "../support/registry";
+import type { TestRegistry } from "../support/registry";
+import { testNode } from "../support/test-node";
 
 jest.setTimeout(60_000);
 
@@ -20,19 +21,10 @@ let image = "";
 const pods = podCalls(() => ({ client, daemon, image }));
 const { runPod, runContainer, createContainer, statusOf, podStatusOf, inside, processesOf, removePods } = pods;
 
-beforeAll(async () => {
-  registry = await testRegistry();
-  image = await registry.push("test/busybox", busyboxImage());
-  daemon = await startDaemon({ registry: registry.url });
-  client = new Client(daemon.socket);
-  await client.image("PullImage", { image: { image } });
-}, 60_000);
-
-afterAll(async () => {
-  client?.close();
-  await daemon?.remove();
-  await registry?.stop();
-}, 60_000);
+const node = testNode();
+beforeAll(() => {
+  ({ registry, daemon, client, image } = node);
+});
 
 const at = (...names: string[]) => path.join(daemon.state, ...names);
 
