@@ -3,7 +3,8 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { cpu, memory } from "./processes.mjs";
 
-const NAMESPACE_NODE = 2; // of the CRI's NamespaceMode: the host's
+/** Of the CRI's NamespaceMode. */
+const [POD, CONTAINER, NODE] = [0, 1, 2];
 /** How many of many pods are ended at once. */
 const ENDED_AT_ONCE = 20;
 
@@ -51,7 +52,8 @@ export class Measured {
       logDirectory: path.join(directory, "logs", this.name.replaceAll(/\W+/g, "-"), name),
       linux: {
         cgroupParent: cgroup,
-        ...(hostNetwork ? { securityContext: { namespaceOptions: { network: NAMESPACE_NODE } } } : {}),
+        // what the kubelet asks for; without it containers would share their pod's PID namespace
+        securityContext: { namespaceOptions: { network: hostNetwork ? NODE : POD, pid: CONTAINER, ipc: POD } },
       },
     };
     const container = {
