@@ -1,6 +1,7 @@
 #!/usr/bin/env node
-// Measures Berth beside containerd: same machine, images, network list and runc, a registry of its own, turn by turn so
-// that a machine that drifts is fair to both. Writes the table into docs/benchmarks.md and plots beside it. Nothing is
+// Measures Berth beside containerd, each with its default OCI runtime, and Berth under containerd's runc too: same
+// machine, images and network list, a registry of its own, turn by turn so that a machine that drifts is fair to all; and
+// what none of them can go below there. Writes the tables into docs/benchmarks.md and plots beside it. Nothing is
 // installed: Debian's containerd is unpacked into build/. Wants root; takes a quarter of an hour.
 // usage: hack/bench.mjs [--containerd built|debian] [--rounds 3] [--counts 1,10,100,300]
 //                       [--out docs] [--json FILE] [--smoke]
@@ -19,6 +20,7 @@ import { parseArgs } from "node:util";
 import { barsFor } from "./bench/bars.mjs";
 import { berthRuntime } from "./bench/berth.mjs";
 import { containerdRuntime, containerdVersion, findContainerd } from "./bench/containerd.mjs";
+import { makeFloor } from "./bench/floor.mjs";
 import { pushBenchImages } from "./bench/images.mjs";
 import { Measured } from "./bench/measure.mjs";
 import { writeReport } from "./bench/report.mjs";
@@ -54,8 +56,8 @@ if (![rounds, ...counts].every((n) => Number.isInteger(n) && n > 0)) {
 }
 
 /**
- * few, many: pods at once; most: pods that are listed; counts: of pods, for the plots; singles: pods one after the other;
- * rounds: of bursts, pulls and starts.
+ * few, many: pods at once; most: pods that are listed; counts: of pods, for the plots; singles: pods one after the other,
+ * and rounds of the floor; rounds: of bursts, pulls and starts.
  */
 const SIZES = values.smoke
   ? {
@@ -84,7 +86,7 @@ const SIZES = values.smoke
     };
 /** A subnet of so many addresses that all pods have one. */
 const PREFIX_LENGTH = 22;
-const NAMES = { ours: "Berth, runc", theirs: "containerd, runc", further: ["Berth, crun"] };
+const NAMES = { ours: "Berth, crun", theirs: "containerd, runc", sameRunc: "Berth, runc" };
 
 const interrupt = new AbortController();
 for (const name of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(name, () => interrupt.abort(new Error("interrupted")));
@@ -179,6 +181,7 @@ const cgroup = `berth-bench-${id}`;
 const runtimes = [];
 const owned = [directory, cgroup];
 let measured = [];
+let floor;
 let registry;
 let failed = false;
 try {
@@ -197,9 +200,9 @@ try {
     registry: registry.url,
     prefixLength: PREFIX_LENGTH,
   });
-  runtimes.push(berthRuntime({ name: NAMES.ours, ...place("b"), Client, runc, handler: "runc" }));
+  runtimes.push(berthRuntime({ name: NAMES.sameRunc, ...place("b"), Client, runc, handler: "runc" }));
   runtimes.push(containerdRuntime({ name: NAMES.theirs, ...place("c"), Client, runc, programs }));
-  runtimes.push(berthRuntime({ name: NAMES.further[0], ...place("r"), Client, runc, handler: "crun" }));
+  runtimes.push(berthRuntime({ name: NAMES.ours, ...place("r"), Client, runc, handler: "crun" }));
   for (const runtime of runtimes) {
     owned.push(...runtime.owned);
     await runtime.start();
@@ -211,6 +214,10 @@ try {
   );
   say("one at a time");
   await measureSingles(measured);
+  say("the floor");
+  floor = makeFloor({ ...place("f"), cgroup, programs: { crun: "crun", runc }, signal: interrupt.signal });
+  owned.push(...floor.owned);
+  await floor.measure(SIZES.singles);
   await measureBursts(measured);
   await measurePulls(measured, images);
 
@@ -218,6 +225,7 @@ try {
   const text = writeReport(path.resolve(values.out), {
     bars: barsFor(SIZES),
     measured,
+    floor: floor.figures,
     counts: SIZES.counts,
     many: SIZES.many,
     names: NAMES,
@@ -235,13 +243,16 @@ try {
 } catch (error) {
   failed = true;
   console.error(error.stack, error.cause ?? "");
-  for (const { log } of runtimes) if (fs.existsSync(log)) console.error(fs.readFileSync(log, "utf8").slice(-3000));
+  for (const { log } of [...runtimes, floor].filter(Boolean))
+    if (fs.existsSync(log)) console.error(fs.readFileSync(log, "utf8").slice(-3000));
 } finally {
   if (values.json) {
     // what there is, whatever came then
     const all = measured.map(({ name, figures, byPods }) => [name, { figures, byPods: Object.fromEntries(byPods) }]);
-    fs.writeFileSync(values.json, JSON.stringify(Object.fromEntries(all), undefined, 1));
+    const json = { ...Object.fromEntries(all), floor: floor?.figures };
+    fs.writeFileSync(values.json, JSON.stringify(json, undefined, 1));
   }
+  await floor?.remove();
   for (const runtime of runtimes) await runtime.remove();
   await registry?.stop();
   await removeCgroup(cgroup);

@@ -9,7 +9,7 @@ import { startServer } from "./server.mjs";
 const PROJECT = fileURLToPath(new URL("../..", import.meta.url));
 
 /**
- * @param source { name, directory, registry, prefixLength, Client, handler, runc }: runc is a path, handler crun or runc
+ * @param source { name, directory, registry, prefixLength, Client, handler, runc }: runc is a path, handler crun (the default) or runc
  */
 export function berthRuntime({ name, directory, registry, prefixLength, Client, handler, runc }) {
   const options = { runtime: { default_handler: handler, handlers: { runc: { path: runc } } } };

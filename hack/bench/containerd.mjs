@@ -11,7 +11,9 @@ import { startServer } from "./server.mjs";
 
 const BUILD = fileURLToPath(new URL("../../build", import.meta.url));
 /** Where Debian and Kubernetes have CNI plugins. */
-const PLUGINS = ["/usr/lib/cni", "/opt/cni/bin"].find((directory) => fs.existsSync(path.join(directory, "bridge")));
+export const PLUGINS = ["/usr/lib/cni", "/opt/cni/bin"].find((directory) =>
+  fs.existsSync(path.join(directory, "bridge")),
+);
 /** What containerd and its CNI library make outside of what they are given, innermost first. */
 const STRAYS = ["/run/containerd/s", "/run/containerd", "/var/lib/cni/results", "/var/lib/cni"];
 const PAUSE = "registry.k8s.io/pause:3.10";

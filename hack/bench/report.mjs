@@ -5,7 +5,7 @@ import os from "node:os";
 import path from "node:path";
 import { median } from "./bars.mjs";
 import { plot } from "./plot.mjs";
-import { barsTable, memoryParts, podsTable } from "./table.mjs";
+import { barsTable, floorTable, memoryParts, podsTable, unmetBars } from "./table.mjs";
 
 const BEGIN = "<!-- hack/bench.mjs writes from here -->";
 const END = "<!-- to here -->";
@@ -25,9 +25,9 @@ Berth ${berthVersion} on Node.js ${process.version}, containerd ${containerdVers
 The image that is pulled has ${gzip.toFixed(0)} MiB as gzip and ${zstd.toFixed(0)} MiB as zstd.`;
 }
 
-/** @param run { bars, measured, counts, many, names, circumstances } */
+/** @param run { bars, measured, floor, counts, many, names, circumstances } */
 export function writeReport(directory, run) {
-  const { bars, measured, counts, many, names } = run;
+  const { bars, measured, floor, counts, many, names } = run;
   const figures = Object.fromEntries(measured.map((one) => [one.name, one.figures]));
   const parts = measured.map(({ name, byPods }) => `${name}: ${memoryParts(byPods.get(many).memory)}`);
   const helpers = measured.map(({ name, figures: own }) => `${name}: ${median(own.idleCpuOfMonitors).toFixed(2)} s`);
@@ -54,9 +54,17 @@ export function writeReport(directory, run) {
   }
   const text = `${circumstances(run.circumstances)}
 
-Medians (95th percentile); the ratio is containerd's median to Berth's under the same runc.
+Medians (95th percentile). The ratio that is judged is of both as they are installed: containerd's median under runc, its
+default, to Berth's under crun, its default. The last column is the same ratio with Berth under containerd's own runc; no
+bar is judged by it.
 
 ${barsTable(bars, figures, names)}
+
+The floor: what the plugins and the OCI runtimes take on this machine by themselves, measured in the same run.
+
+${floorTable(floor)}
+
+${unmetBars(bars, figures, floor, names)}
 
 Memory with ${many} pods, MiB: ${parts.join(". ")}.
 CPU of monitors or shims in the same minute: ${helpers.join(", ")}.

@@ -27,6 +27,23 @@ const ROWS = [
   "daemon start with 3 running pods",
 ];
 
+const FLOOR = [
+  "CNI ADD",
+  "CNI DEL",
+  ...["crun", "runc"].flatMap((name) =>
+    ["create", "start", "exec", "kill and delete"].map((call) => `${name} ${call}`),
+  ),
+];
+
+/** The cells of the table that begins so, without its header. */
+function table(text: string, begin: string): string[][] {
+  const [, , ...rows] = text
+    .split("\n\n")
+    .find((part) => part.startsWith(begin))!
+    .split("\n");
+  return rows.map((row) => row.replace(/ \|$/, "").split(" | "));
+}
+
 test("the benchmark measures all that it is to measure beside containerd, and leaves nothing", () => {
   const out = temporaryDirectory();
   try {
@@ -37,15 +54,14 @@ test("the benchmark measures all that it is to measure beside containerd, and le
     });
     expect({ status, stderr }).toMatchObject({ status: 0 });
     const text = fs.readFileSync(path.join(out, "benchmarks.md"), "utf8");
-    const [, , ...rows] = text
-      .split("\n\n")
-      .find((part) => part.includes("RunPodSandbox"))!
-      .split("\n");
-    const cells = rows.map((row) => row.split(" | "));
+    const cells = table(text, "|  | Berth, crun | containerd, runc | ");
     expect(cells.map(([what]) => what)).toEqual(ROWS.map((what) => expect.stringContaining(what)));
     // of Berth's two columns; Debian's containerd does not know every call
     for (const row of cells)
-      expect([row[1], row.at(-1)]).toEqual([expect.stringMatching(/\d/), expect.stringMatching(/\d/)]);
+      expect([row[1], row[6]]).toEqual([expect.stringMatching(/\d/), expect.stringMatching(/\d/)]);
+    const floor = table(text, "| alone, ms | ");
+    expect(floor).toEqual(FLOOR.map((what) => [`| ${what}`, expect.stringMatching(/\d/)]));
+    expect(text).toMatch(/^(Bars that are not met:\n\n- |All bars are met\.)/m);
     expect(fs.readdirSync(out).filter((name) => name.endsWith(".svg"))).toHaveLength(3);
   } finally {
     fs.rmSync(out, { recursive: true });
