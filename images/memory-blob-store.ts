@@ -25,7 +25,7 @@ export class MemoryBlobStore implements BlobStore {
   async ingest(blob: Descriptor, source: AsyncIterable<Uint8Array>): Promise<void> {
     if (this.blobs.has(blob.digest)) return;
     const chunks: Uint8Array[] = [];
-    for await (const chunk of source) chunks.push(chunk);
+    for await (const chunk of source) chunks.push(Buffer.from(chunk));
     const body = Buffer.concat(chunks);
     if (body.length !== blob.size) throw new BerthError("InvalidArgument", `${blob.digest} has the wrong size`);
     if (sha256(body) !== blob.digest) throw new BerthError("InvalidArgument", `${blob.digest} has the wrong digest`);

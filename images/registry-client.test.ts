@@ -49,7 +49,7 @@ function clientOf(more: Partial<RegistryClientOptions> & { credentials?: Record<
 
 async function whole(source: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
-  for await (const chunk of source) chunks.push(chunk);
+  for await (const chunk of source) chunks.push(Buffer.from(chunk));
   return Buffer.concat(chunks);
 }
 
