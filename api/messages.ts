@@ -63,13 +63,14 @@ export function codec<Name extends keyof Messages>(name: Name): Codec<Messages[N
 }
 
 /**
- * The bytes of a message with nothing in it but its field 1, a list of messages. Each of these comes in pieces: bytes of one
+ * One item of the list that is field 1 of a message; items after one another are the list. It comes in pieces: bytes of one
  * message after those of another are both of them in one, later fields over earlier ones (protobuf, "Encoding").
  */
-export function encodeList(items: Iterable<readonly Uint8Array[]>): Uint8Array {
-  const writer = protobuf.Writer.create();
-  for (const pieces of items) writer.uint32((1 << 3) | 2).bytes(Buffer.concat(pieces));
-  return writer.finish();
+export function encodeItem(pieces: readonly Uint8Array[]): Uint8Array {
+  return protobuf.Writer.create()
+    .uint32((1 << 3) | 2)
+    .bytes(Buffer.concat(pieces))
+    .finish();
 }
 
 /** The RPCs of a service in the order of the .proto. */

@@ -25,7 +25,7 @@ export function watchExits(services: Services): () => void {
   };
   const watcher = fs.watch(paths.exits, (_event, name) => {
     // conmon writes beside and renames; names with more than the ID are not there yet
-    const container = store.containers.list().find((each) => each.id === name);
+    const container = store.containers.exactly(name ?? "");
     if (container) void note(container, () => readExit(services, container));
   });
   watcher.on("error", (error) => log.error("the watch over ended containers failed", { error: messageOf(error) }));

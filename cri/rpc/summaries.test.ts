@@ -1,7 +1,7 @@
 import { codec, Encoded } from "../../api/messages";
 import { Summaries } from "./summaries";
 
-test("encodeList() gives each object with its state of now, and encodes the rest of it once", () => {
+test("encodeList() gives each object with its state of now, and encodes it only when that has changed", () => {
   const encoded: string[] = [];
   const summaries = new Summaries<{ id: string }, number>({
     encode: ({ id }) => {
@@ -31,5 +31,9 @@ test("encodeList() gives each object with its state of now, and encodes the rest
       [a, 1],
     ]),
   ).toEqual([as("b", 0), as("a", 1)]);
-  expect(encoded).toEqual(["a", "b"]);
+  list([
+    [a, 1],
+    [b, 0],
+  ]);
+  expect(encoded).toEqual(["a", "b", "b", "a"]);
 });

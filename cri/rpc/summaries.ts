@@ -1,4 +1,4 @@
-import { encodeList } from "../../api/messages";
+import { encodeItem } from "../../api/messages";
 
 /** What is listed of one kind of object. */
 interface SummaryFields<T, State> {
@@ -9,30 +9,24 @@ interface SummaryFields<T, State> {
 }
 
 /**
- * Encodes lists of objects. They are asked for each second and more often, and of an object only the state ever changes: the
- * rest is encoded once, as long as the object is there.
+ * Encodes lists of objects. They are asked for each second and more often, and of an object only the state ever changes: its
+ * item is encoded anew when the state is another one than last time.
  */
 export class Summaries<T extends object, State> {
-  private readonly known = new WeakMap<T, Uint8Array>();
-  private readonly states = new Map<State, Uint8Array>();
+  private readonly known = new WeakMap<T, { state: State; item: Uint8Array }>();
 
   constructor(private readonly fields: SummaryFields<T, State>) {}
 
   /** A response whose field 1 is the list. */
   encodeList(listed: { object: T; state: State }[]): Uint8Array {
-    return encodeList(listed.map(({ object, state }) => [this.ofObject(object), this.ofState(state)]));
+    return Buffer.concat(listed.map(({ object, state }) => this.itemOf(object, state)));
   }
 
-  private ofObject(object: T): Uint8Array {
-    return this.known.get(object) ?? keep(this.known, object, this.fields.encode(object));
+  private itemOf(object: T, state: State): Uint8Array {
+    const known = this.known.get(object);
+    if (known?.state === state) return known.item;
+    const item = encodeItem([this.fields.encode(object), this.fields.encodeState(state)]);
+    this.known.set(object, { state, item });
+    return item;
   }
-
-  private ofState(state: State): Uint8Array {
-    return this.states.get(state) ?? keep(this.states, state, this.fields.encodeState(state));
-  }
-}
-
-function keep<K, V>(known: { set(key: K, value: V): unknown }, key: K, value: V): V {
-  known.set(key, value);
-  return value;
 }

@@ -1,15 +1,17 @@
 import { type Init, NamespaceMode, type PodSandbox, type PodSandboxStatus, PodSandboxState } from "../../api/messages";
-import { isAlive } from "../../sys/process-identity";
+import { LivingProcesses } from "../../sys/living-processes";
 import type { Services } from "../services";
 import type { Sandbox } from "../store/sandbox";
 import { sandboxModes } from "./namespace-modes";
+
+const holders = new LivingProcesses();
 
 /** READY while its namespaces stand; one whose network or holder is gone has died. */
 export function currentState({ namespaces }: Services, sandbox: Sandbox): PodSandboxState {
   const { record } = sandbox;
   if (!sandbox.isReady) return PodSandboxState.SANDBOX_NOTREADY;
   if (record.namespaces.net && !namespaces.isPinned(record.namespaces.net)) return PodSandboxState.SANDBOX_NOTREADY;
-  if (record.holder && !isAlive(record.holder)) return PodSandboxState.SANDBOX_NOTREADY;
+  if (record.holder && !holders.isAlive(record.holder)) return PodSandboxState.SANDBOX_NOTREADY;
   return PodSandboxState.SANDBOX_READY;
 }
 

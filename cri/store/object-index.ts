@@ -3,15 +3,42 @@ import { BerthError } from "../../api/errors";
 /** Objects by ID, found by any beginning of the ID that only one has, as containerd and Docker do. */
 export class ObjectIndex<T extends { readonly id: string }> {
   private readonly objects = new Map<string, T>();
+  private readonly groups = new Map<string, Set<T>>();
 
-  constructor(private readonly kind: string) {}
+  /** @param groupOf what inGroup() finds an object by, which must not change */
+  constructor(
+    private readonly kind: string,
+    private readonly groupOf?: (object: T) => string,
+  ) {}
 
   set(object: T): void {
+    this.delete(object.id);
     this.objects.set(object.id, object);
+    if (!this.groupOf) return;
+    const name = this.groupOf(object);
+    const group = this.groups.get(name) ?? new Set();
+    this.groups.set(name, group.add(object));
   }
 
   delete(id: string): void {
+    const object = this.objects.get(id);
+    if (!object) return;
     this.objects.delete(id);
+    if (!this.groupOf) return;
+    const name = this.groupOf(object);
+    const group = this.groups.get(name);
+    group?.delete(object);
+    if (group?.size === 0) this.groups.delete(name);
+  }
+
+  /** The one of exactly that ID. */
+  exactly(id: string): T | undefined {
+    return this.objects.get(id);
+  }
+
+  /** Those of one group, in the order of creation. */
+  inGroup(name: string): T[] {
+    return [...(this.groups.get(name) ?? [])];
   }
 
   /** In the order of creation. */

@@ -12,7 +12,7 @@ import { checkSandboxRecord, Sandbox, type SandboxRecord } from "./sandbox";
  */
 export class Store {
   readonly sandboxes = new ObjectIndex<Sandbox>("sandbox");
-  readonly containers = new ObjectIndex<Container>("container");
+  readonly containers = new ObjectIndex<Container>("container", ({ record }) => record.sandboxId);
   readonly sandboxNames = new Reservations<SandboxId>();
   readonly containerNames = new Reservations<ContainerId>();
   private readonly sandboxFiles: RecordFiles<SandboxRecord>;
@@ -94,7 +94,7 @@ export class Store {
   }
 
   containersOf(sandboxId: SandboxId): Container[] {
-    return this.containers.list().filter((container) => container.record.sandboxId === sandboxId);
+    return this.containers.inGroup(sandboxId);
   }
 
   load(): { sandboxes: LoadedRecords<SandboxRecord>; containers: LoadedRecords<ContainerRecord> } {
