@@ -5,7 +5,7 @@ import type { LayerStore } from "./layer-store";
 import type { Leases } from "./leases";
 
 export interface ImageGcModules {
-  images: Pick<ImageStore, "list">;
+  images: Pick<ImageStore, "list" | "usesLayer">;
   blobs: Pick<ContentStore, "list" | "delete">;
   layers: Pick<LayerStore, "list" | "remove">;
   leases: Leases;
@@ -35,11 +35,7 @@ export async function collectGarbage(modules: ImageGcModules): Promise<Collected
     removed.blobs++;
   }
   for (const chainId of layers.list()) {
-    const used =
-      leases.isHeld(chainId) ||
-      layersInUse().has(chainId) ||
-      images.list().some((image) => image.layers.some((layer) => layer.chainId === chainId));
-    if (used) continue;
+    if (images.usesLayer(chainId) || leases.isHeld(chainId) || layersInUse().has(chainId)) continue;
     await layers.remove(chainId);
     removed.layers++;
   }

@@ -148,7 +148,7 @@ export class ImageService {
   }
 
   /** Those pulled last first; with `text`, the one that it stands for. */
-  list(text?: string): ImageRecord[] {
+  list(text?: string): readonly ImageRecord[] {
     if (!text) return this.images.list();
     const found = this.images.resolve(text);
     return found ? [found] : [];
@@ -209,8 +209,9 @@ export class ImageService {
 
   /** Unmounts and removes what mountRootfs() made; does nothing where it is gone. */
   async releaseRootfs(containerId: ContainerId, target: string): Promise<void> {
+    const chainIds = this.snapshots.layersUnder(containerId);
     await this.snapshots.remove(containerId, target);
-    await this.collectUnused();
+    await this.collectUnused(chainIds);
   }
 
   /** Containers that have a writable root file system here, of this run or an earlier one. */
@@ -225,8 +226,9 @@ export class ImageService {
 
   /** Undoes mountImageReadOnly(); does nothing where that is undone. */
   unmountImage(target: string): void {
-    this.snapshots.unmountReadOnly(target);
-    this.collectUnused().catch((error) => this.modules.warn(`collecting unused layers: ${messageOf(error)}`));
+    this.collectUnused(this.snapshots.unmountReadOnly(target)).catch((error) =>
+      this.modules.warn(`collecting unused layers: ${messageOf(error)}`),
+    );
   }
 
   /** What a container has written to its root file system. Throws NotFound. */
@@ -338,10 +340,9 @@ export class ImageService {
     return missingLayer && `layer ${missingLayer.chainId} is missing`;
   }
 
-  /** Nothing is unused while every layer in use belongs to an image. */
-  private async collectUnused(): Promise<void> {
-    const known = new Set(this.images.list().flatMap(({ layers }) => layers.map(({ chainId }) => chainId)));
-    if (this.layers.list().some((chainId) => !known.has(chainId))) await this.collect();
+  /** For layers that a mount less is upon: as long as each belongs to an image, nothing is unused. */
+  private async collectUnused(chainIds: readonly ChainId[]): Promise<void> {
+    if (chainIds.some((chainId) => !this.images.usesLayer(chainId))) await this.collect();
   }
 
   /** Removes blobs and layers that nothing uses; runs one at a time. */

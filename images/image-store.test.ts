@@ -1,7 +1,7 @@
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import type { Digest, ImageId } from "../api/ids";
+import type { ChainId, Digest, ImageId } from "../api/ids";
 import { ImageStore } from "./image-store";
 import type { ImageRecord } from "./types";
 
@@ -113,4 +113,23 @@ test("open() treats an image as absent when something of it is missing", async (
   missing[digest("a")] = "blob x is missing";
   expect((await open()).list()).toEqual([]);
   expect(reports).toEqual([expect.stringContaining("blob x is missing")]);
+});
+
+test("usesLayer() and list() follow what is put, moved and removed", async () => {
+  const store = await open();
+  const layer = (character: string) => ({
+    blob: { mediaType: "", digest: digest(character), size: 1 },
+    diffId: digest(character),
+    chainId: digest(character) as ChainId,
+  });
+  const [shared, own] = [layer("1"), layer("2")];
+  const first = await store.put(record("a", { layers: [shared, own], pulledAtNs: "9" }));
+  const second = await store.put(record("b", { layers: [shared], pulledAtNs: "10" }));
+  expect(store.list()).toEqual([second, first]);
+  await store.remove(first.id);
+  expect([shared, own].map(({ chainId }) => store.usesLayer(chainId))).toEqual([true, false]);
+  expect(store.list()).toEqual([second]);
+  await store.remove(second.id);
+  expect(store.usesLayer(shared.chainId)).toBe(false);
+  expect(store.list()).toEqual([]);
 });

@@ -1,7 +1,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import { BerthError, messageOf } from "../api/errors";
-import { type Digest, hexOf, type ImageId, isDigest, parseDigest } from "../api/ids";
+import { type ChainId, type Digest, hexOf, type ImageId, isDigest, parseDigest } from "../api/ids";
 import { removeTemporaries, syncDirectory, writeFileDurably } from "../sys/durable-file";
 import { faultPoint } from "../sys/fault-points";
 import { KeyedLock } from "../sys/keyed-lock";
@@ -25,6 +25,10 @@ export interface ImageStoreModules {
 export class ImageStore {
   private readonly records = new Map<ImageId, ImageRecord>();
   private readonly byName = new Map<string, ImageId>();
+  /** By the digest of the platform's manifest, and by each layer. */
+  private readonly byManifest = new Map<Digest, Set<ImageRecord>>();
+  private readonly byLayer = new Map<ChainId, Set<ImageRecord>>();
+  private sorted: readonly ImageRecord[] | undefined;
   private readonly lock = new KeyedLock();
 
   constructor(
@@ -118,9 +122,15 @@ export class ImageStore {
     return this.records.get(id);
   }
 
+  /** Whether an image has this layer. */
+  usesLayer(chainId: ChainId): boolean {
+    return this.byLayer.has(chainId);
+  }
+
   /** All images, those pulled last first. */
-  list(): ImageRecord[] {
-    return [...this.records.values()].sort((a, b) => Number(BigInt(b.pulledAtNs) - BigInt(a.pulledAtNs)));
+  list(): readonly ImageRecord[] {
+    this.sorted ??= [...this.records.values()].sort(pulledLastFirst);
+    return this.sorted;
   }
 
   private resolveName(text: string): ImageRecord | undefined {
@@ -130,10 +140,8 @@ export class ImageStore {
       if (id) return this.records.get(id);
       if (reference.digest === undefined) return undefined;
       // the digest of the platform's manifest where the index was pulled
-      return [...this.records.values()].find(
-        ({ manifest, tags, digests }) =>
-          manifest === reference.digest &&
-          [...tags, ...digests].some((name) => repositoryName(parseReference(name)) === repositoryName(reference)),
+      return [...(this.byManifest.get(reference.digest) ?? [])].find(({ tags, digests }) =>
+        [...tags, ...digests].some((name) => repositoryName(parseReference(name)) === repositoryName(reference)),
       );
     } catch {
       return undefined;
@@ -143,15 +151,22 @@ export class ImageStore {
   private index(record: ImageRecord): void {
     this.unindex(record.id);
     this.records.set(record.id, record);
+    this.sorted = undefined;
     for (const name of [...record.tags, ...record.digests]) this.byName.set(name, record.id);
+    addTo(this.byManifest, record.manifest, record);
+    for (const { chainId } of record.layers) addTo(this.byLayer, chainId, record);
   }
 
   private unindex(id: ImageId): void {
     const record = this.records.get(id);
+    if (!record) return;
     this.records.delete(id);
-    for (const name of [...(record?.tags ?? []), ...(record?.digests ?? [])]) {
+    this.sorted = undefined;
+    for (const name of [...record.tags, ...record.digests]) {
       if (this.byName.get(name) === id) this.byName.delete(name);
     }
+    removeFrom(this.byManifest, record.manifest, record);
+    for (const { chainId } of record.layers) removeFrom(this.byLayer, chainId, record);
   }
 
   private async write(record: ImageRecord): Promise<void> {
@@ -164,6 +179,20 @@ export class ImageStore {
   private fileOf(id: ImageId): string {
     return path.join(this.root, `${hexOf(id)}.json`);
   }
+}
+
+/** Times are decimal numbers without leading zeros. */
+const pulledLastFirst = ({ pulledAtNs: a }: ImageRecord, { pulledAtNs: b }: ImageRecord) =>
+  b.length - a.length || (a < b ? 1 : a > b ? -1 : 0);
+
+function addTo<K, V>(index: Map<K, Set<V>>, key: K, value: V): void {
+  index.set(key, (index.get(key) ?? new Set<V>()).add(value));
+}
+
+function removeFrom<K, V>(index: Map<K, Set<V>>, key: K, value: V): void {
+  const values = index.get(key);
+  values?.delete(value);
+  if (values?.size === 0) index.delete(key);
 }
 
 /** Reads a record back. Throws InvalidArgument where it is not one of this version. */

@@ -108,12 +108,14 @@ export class Snapshots {
     }
   }
 
-  /** Does nothing where nothing is mounted. */
-  unmountReadOnly(target: string): void {
+  /** Returns the layers that were mounted there; does nothing where nothing is. */
+  unmountReadOnly(target: string): readonly ChainId[] {
     this.modules.mounts.unmount(target);
     const file = this.viewFile(target);
+    const chainIds = this.views.get(file) ?? [];
     fs.rmSync(file, { force: true });
     this.views.delete(file);
+    return chainIds;
   }
 
   /** Unmounts and removes what a container wrote; does nothing where it is gone. */
@@ -135,6 +137,11 @@ export class Snapshots {
 
   has(id: ContainerId): boolean {
     return this.layersOf.has(id);
+  }
+
+  /** The layers that a container's writable one lies upon, bottom first; none where it has none. */
+  layersUnder(id: ContainerId): readonly ChainId[] {
+    return this.layersOf.get(id) ?? [];
   }
 
   /** Containers that have a writable layer. */

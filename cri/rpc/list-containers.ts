@@ -26,11 +26,8 @@ export async function listContainers(
 
 /** Those that a filter lets through. */
 export function selectContainers({ store }: Services, { filter }: Pick<ListContainersRequest, "filter">): Container[] {
-  const one = filter?.id ? store.containers.find(filter.id) : undefined;
-  const sandboxId = filter?.podSandboxId ? store.sandboxes.find(filter.podSandboxId)?.id : undefined;
-  const candidates = filter?.id ? (one ? [one] : []) : store.containers.list();
-  return candidates
-    .filter((container) => !filter?.podSandboxId || container.record.sandboxId === sandboxId)
+  return store
+    .containersNamed(filter?.id, filter?.podSandboxId)
     .filter((container) => !filter?.state || container.state === filter.state.state)
     .filter((container) => matchesLabels(container.config.labels, filter?.labelSelector ?? {}));
 }

@@ -5,14 +5,10 @@ import type { Sandbox } from "../store/sandbox";
 import type { Store } from "../store/store";
 
 /** All containers without a filter; none where the filter names what is not there. */
-export function selectContainers({ containers, sandboxes }: Store, filter: ContainerStatsFilter | null): Container[] {
-  if (!filter) return containers.list();
-  const one = filter.id ? containers.find(filter.id) : undefined;
-  const sandboxId = filter.podSandboxId ? sandboxes.find(filter.podSandboxId)?.id : undefined;
-  const candidates = filter.id ? (one ? [one] : []) : containers.list();
-  return candidates
-    .filter((container) => !filter.podSandboxId || container.record.sandboxId === sandboxId)
-    .filter((container) => matchesLabels(container.config.labels, filter.labelSelector));
+export function selectContainers(store: Store, filter: ContainerStatsFilter | null): Container[] {
+  return store
+    .containersNamed(filter?.id, filter?.podSandboxId)
+    .filter((container) => matchesLabels(container.config.labels, filter?.labelSelector ?? {}));
 }
 
 /** All sandboxes without a filter; none where the filter names what is not there. */

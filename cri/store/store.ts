@@ -93,6 +93,15 @@ export class Store {
     }
   }
 
+  /** The containers that a filter may mean: of that ID or a beginning of it, of that sandbox; an empty one means all. */
+  containersNamed(id = "", sandboxIdOrPrefix = ""): Container[] {
+    const sandboxId = sandboxIdOrPrefix && this.sandboxes.find(sandboxIdOrPrefix)?.id;
+    if (sandboxId === undefined) return [];
+    if (id === "") return sandboxId ? this.containersOf(sandboxId as SandboxId) : this.containers.list();
+    const one = this.containers.find(id);
+    return one && (!sandboxId || one.record.sandboxId === sandboxId) ? [one] : [];
+  }
+
   containersOf(sandboxId: SandboxId): Container[] {
     return this.containers.inGroup(sandboxId);
   }
