@@ -233,7 +233,7 @@ export class Networks {
   private async add(pod: PodNetwork): Promise<PodNetworkResult> {
     const { sandboxId, netnsPath } = pod;
     const network = await this.usableNetwork();
-    await checkPluginsExist(network, this.options.binDirs);
+    checkPluginsExist(network, this.options.binDirs);
     const attachment: Attachment = {
       sandboxId,
       network,

@@ -55,7 +55,7 @@ const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 export function pluginCaller({ binDirs, timeoutMs }: PluginOptions, run: RunProcess = runBounded): CallPlugin {
   return async (call) => {
     const fail = (code: ErrorCode, why: string, hint?: string) => failure(call, { code, why, hint });
-    const file = await findPlugin(call.type, binDirs);
+    const file = findPlugin(call.type, binDirs);
     if (!file) throw fail("FailedPrecondition", notFound(binDirs), missingHint);
     const request = {
       file,
@@ -84,9 +84,9 @@ export function pluginCaller({ binDirs, timeoutMs }: PluginOptions, run: RunProc
  * Throws FailedPrecondition where a plugin of `network` is missing. To be asked before the first ADD: with a plugin
  * missing in the middle of a list, neither could the rest be added nor what was added be deleted.
  */
-export async function checkPluginsExist(network: NetworkConfig, binDirs: string[]): Promise<void> {
+export function checkPluginsExist(network: NetworkConfig, binDirs: string[]): void {
   for (const { type } of network.plugins) {
-    if (await findPlugin(type, binDirs)) continue;
+    if (findPlugin(type, binDirs)) continue;
     const call = { command: "ADD" as const, type, network: network.name, config: {} };
     throw failure(call, { code: "FailedPrecondition", why: notFound(binDirs), hint: missingHint });
   }
@@ -100,13 +100,17 @@ export function failure(call: PluginCall, { code, why, hint }: Failure): BerthEr
 const missingHint = "install the plugin, or name its directory in cni.bin_dirs";
 const notFound = (binDirs: string[]) => `there is no such plugin in ${binDirs.join(", ") || "any directory"}`;
 
-async function findPlugin(type: string, binDirs: string[]): Promise<string | undefined> {
-  for (const directory of binDirs) {
-    const file = path.join(directory, type);
-    const stat = await fs.promises.stat(file).catch(() => undefined);
-    if (stat?.isFile()) return file;
-  }
-  return undefined;
+/** Synchronous: it takes some 10 µs, and would else wait for what unpacks layers in libuv's threads. */
+function findPlugin(type: string, binDirs: string[]): string | undefined {
+  return binDirs
+    .map((directory) => path.join(directory, type))
+    .find((file) => {
+      try {
+        return fs.statSync(file).isFile();
+      } catch {
+        return false;
+      }
+    });
 }
 
 function environment({ command, subject }: PluginCall, binDirs: string[]): Record<string, string> {
