@@ -152,7 +152,7 @@ async function measurePulls(measured, images) {
     for (let round = 0; round < SIZES.rounds; round++)
       for (const one of inTurn(measured, round)) {
         execFileSync("sync"); // what the one before has left to be written
-        const seconds = await one.pull(images[compression]);
+        const seconds = await one.pull(images[compression][round]);
         say(`${one.name}: pulled ${compression} in ${seconds.toFixed(1)} s`);
         one.add(key, seconds);
       }
@@ -192,7 +192,7 @@ try {
   const { Client } = await loadClient();
   registry = await startRegistry(path.join(directory, "registry"));
   say("images");
-  const images = await pushBenchImages(registry, SIZES.imageMib);
+  const images = await pushBenchImages(registry, { unpackedMib: SIZES.imageMib, rounds: SIZES.rounds });
   makeCgroup(cgroup);
 
   const place = (name) => ({

@@ -60,9 +60,9 @@ function* files(layer, layerBytes, { next, sources }) {
   }
 }
 
-/** Images of the same files; { gzip, zstd }. */
-function bigImages(unpackedBytes) {
-  const next = numbers(1);
+/** Images of the same files, others for each seed; { gzip, zstd }. */
+function bigImages(unpackedBytes, seed) {
+  const next = numbers(seed);
   const sources = pools(next);
   const layers = { gzip: [], zstd: [] };
   for (let n = 0; n < LAYERS; n++) {
@@ -73,18 +73,22 @@ function bigImages(unpackedBytes) {
   return { gzip: image(layers.gzip), zstd: image(layers.zstd) };
 }
 
-/** Fills a registry; { small, gzip, zstd, compressedMib: of the last two } are references. */
-export async function pushBenchImages({ url, address }, unpackedMib) {
+/**
+ * Fills a registry. { small, gzip, zstd, compressedMib: of the last two } are references, those of large images one for
+ * each round: ext4 is slow to make files where others have just been removed, so none is pulled twice.
+ */
+export async function pushBenchImages({ url, address }, { unpackedMib, rounds }) {
   const push = async (repository, tag, image) => {
     await pushImage(url, repository, [tag], image);
     return `${address}/${repository}:${tag}`;
   };
   const small = makeImage({ layers: [makeLayer(busyboxEntries("/bin/busybox"))], config: SHELL });
   await push("pause", "3.10", makeImage(pauseSource("3.10")));
-  const references = { small: await push("bench/busybox", "1", small), compressedMib: {} };
-  for (const [compression, image] of Object.entries(bigImages(unpackedMib * 2 ** 20))) {
-    references[compression] = await push("bench/big", compression, image);
-    references.compressedMib[compression] = image.layers.reduce((sum, { size }) => sum + size, 0) / 2 ** 20;
-  }
+  const references = { small: await push("bench/busybox", "1", small), gzip: [], zstd: [], compressedMib: {} };
+  for (let round = 1; round <= rounds; round++)
+    for (const [compression, image] of Object.entries(bigImages(unpackedMib * 2 ** 20, round))) {
+      references[compression].push(await push("bench/big", `${compression}-${round}`, image));
+      references.compressedMib[compression] = image.layers.reduce((sum, { size }) => sum + size, 0) / 2 ** 20;
+    }
   return references;
 }
