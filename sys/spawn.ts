@@ -34,6 +34,8 @@ const WNOHANG = 1;
 export interface SpawnRequest {
   /** Absolute. */
   file: string;
+  /** What the program is told that it is called; the file's name by default. */
+  name?: string;
   /** Without the name of the program. */
   args: string[];
   /** The whole environment. */
@@ -80,7 +82,7 @@ function reap(): void {
  * process, where libuv's fork copies page tables for 1 to 16 ms. Nothing is inherited but the given descriptors.
  * Throws what the kernel says of the file, such as ENOENT.
  */
-export function spawnProcess({ file, args, env, cwd, fds = {} }: SpawnRequest): Child {
+export function spawnProcess({ file, name, args, env, cwd, fds = {} }: SpawnRequest): Child {
   const actions = Buffer.alloc(128);
   checkReturned(Number(actionsInit(actions)), "posix_spawn_file_actions_init");
   try {
@@ -91,13 +93,13 @@ export function spawnProcess({ file, args, env, cwd, fds = {} }: SpawnRequest): 
     // what this process itself was started with may lack close-on-exec
     actionsCloseFrom(actions, Math.max(2, ...Object.keys(fds).map(Number)) + 1);
     const pid = [0];
-    const environment = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+    const environment = Object.entries(env).map(([key, value]) => `${key}=${value}`);
     const result = posixSpawn(
       pid,
       file,
       actions,
       attributes,
-      [path.basename(file), ...args, null],
+      [name ?? path.basename(file), ...args, null],
       [...environment, null],
     );
     checkReturned(Number(result), "posix_spawn", file);
@@ -166,7 +168,7 @@ export async function runProcess(request: RunRequest): Promise<RunResult> {
       child.exited,
     ]);
     if (late) {
-      const command = `${path.basename(request.file)} ${request.args.join(" ")}`.slice(0, 200);
+      const command = `${request.name ?? path.basename(request.file)} ${request.args.join(" ")}`.slice(0, 200);
       throw new BerthError(
         "DeadlineExceeded",
         `${command} did not end within ${request.timeoutMs / 1000} s and was killed`,

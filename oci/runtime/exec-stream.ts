@@ -79,7 +79,7 @@ export function startExec(runtime: OciRuntime, request: ExecStreamRequest): Exec
   try {
     fs.writeFileSync(files.process, encodeSpec(request.process), { mode: 0o600 });
     child = spawnProcess({
-      file: options.path,
+      ...runtime.program,
       args: [
         `--root=${options.root}`,
         ...(options.systemdCgroup ? ["--systemd-cgroup"] : []),

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { BerthError, type ErrorCode } from "../../api/errors";
 import { faultPoint } from "../../sys/fault-points";
 import { openPipes } from "../../sys/open-pipes";
+import { SealedProgram } from "../../sys/sealed-program";
 import { type Child, killGroup, pipeFromChild, type RunResult, runProcess, spawnProcess } from "../../sys/spawn";
 import { descendantsOf } from "../../sys/process-identity";
 import { encodeSpec } from "../runtime-spec";
@@ -68,7 +69,11 @@ const reapPatienceMs = 2000;
 
 /** Drives one OCI runtime (runtime spec, runtime.md#operations), crun or runc, through its command line. */
 export class OciRuntime {
-  constructor(readonly options: RuntimeOptions) {}
+  private readonly sealed: SealedProgram;
+
+  constructor(readonly options: RuntimeOptions) {
+    this.sealed = new SealedProgram(options.path);
+  }
 
   get name(): string {
     return this.options.name;
@@ -76,6 +81,11 @@ export class OciRuntime {
 
   get features(): RuntimeFeatures {
     return this.options.features;
+  }
+
+  /** What to start for a call of the runtime. */
+  get program(): { file: string; name: string } {
+    return { file: this.sealed.path(), name: path.basename(this.options.path) };
   }
 
   private get globalArgs(): string[] {
@@ -90,7 +100,7 @@ export class OciRuntime {
       conmon: options.conmon,
       // its warnings would else be the first lines of the container's log
       runtime: {
-        path: options.path,
+        path: this.program.file,
         args: [`--root=${options.root}`, `--log=${path.join(request.bundle, "runtime.log")}`],
       },
       exitDirectory: options.exitDirectory,
@@ -106,7 +116,7 @@ export class OciRuntime {
     const log = path.join(bundle, "log");
     // a detached container keeps the runtime's own streams, so what that says goes to a file
     const { exited } = spawnProcess({
-      file: this.options.path,
+      ...this.program,
       args: [...this.globalArgs, "--log", log, "run", "--detach", "--bundle", bundle, "--pid-file", pidFile, id],
       env: runtimeEnvironment(),
     });
@@ -196,7 +206,7 @@ export class OciRuntime {
     try {
       fs.writeFileSync(processFile, encodeSpec(request.process), { mode: 0o600 });
       child = spawnProcess({
-        file: this.options.path,
+        ...this.program,
         args: [...this.globalArgs, "exec", "--process", processFile, "--pid-file", pidFile, request.id],
         env: runtimeEnvironment(),
         fds: { 1: out.child, 2: err.child },
@@ -260,7 +270,7 @@ export class OciRuntime {
 
   private run(args: string[]): Promise<RunResult> {
     return runProcess({
-      file: this.options.path,
+      ...this.program,
       args: [...this.globalArgs, ...args],
       env: runtimeEnvironment(),
       timeoutMs: this.options.timeoutMs,
