@@ -62,14 +62,11 @@ export function codec<Name extends keyof Messages>(name: Name): Codec<Messages[N
   return found as Codec<Messages[Name]>;
 }
 
-/**
- * One item of the list that is field 1 of a message; items after one another are the list. It comes in pieces: bytes of one
- * message after those of another are both of them in one, later fields over earlier ones (protobuf, "Encoding").
- */
-export function encodeItem(pieces: readonly Uint8Array[]): Uint8Array {
+/** One item, an encoded message, of the list that is field 1 of another; items after one another are the list. */
+export function encodeItem(message: Uint8Array): Uint8Array {
   return protobuf.Writer.create()
     .uint32((1 << 3) | 2)
-    .bytes(Buffer.concat(pieces))
+    .bytes(message)
     .finish();
 }
 

@@ -2,7 +2,7 @@
 // Measures Berth beside containerd, each with its default OCI runtime, and Berth under containerd's runc too: same
 // machine, images and network list, a registry of its own, turn by turn so that a machine that drifts is fair to all; and
 // what none of them can go below there. Writes the tables into docs/benchmarks.md and plots beside it. Nothing is
-// installed: Debian's containerd is unpacked into build/. Wants root; takes a quarter of an hour.
+// installed: Debian's containerd is unpacked into build/. Wants root; takes some 25 minutes.
 // usage: hack/bench.mjs [--containerd built|debian] [--rounds 3] [--counts 1,10,100,300]
 //                       [--out docs] [--json FILE] [--smoke]
 //   --containerd S   which one: that of hack/build-containerd.sh, or Debian's; the first that is there by default

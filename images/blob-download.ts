@@ -61,7 +61,7 @@ export async function* downloadBlob(endpoint: RegistryEndpoint, request: BlobReq
 
 /**
  * Frees the memory of a piece at once. Left to the garbage collector, every few MiB that come call for a collection of
- * the whole heap: a third of what a pull costs. One that shares its memory with others is left alone.
+ * the whole heap: a sixth of the CPU time of a pull. One that shares its memory with others is left alone.
  */
 function giveBack({ buffer, byteLength }: Uint8Array): void {
   if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);

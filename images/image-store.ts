@@ -5,6 +5,7 @@ import { type ChainId, type Digest, hexOf, type ImageId, isDigest, parseDigest }
 import { removeTemporaries, syncDirectory, writeFileDurably } from "../sys/durable-file";
 import { faultPoint } from "../sys/fault-points";
 import { KeyedLock } from "../sys/keyed-lock";
+import { MultiMap } from "../sys/multi-map";
 import { diskError } from "./disk-error";
 import { readSettings } from "./image-config";
 import { isRecord } from "./json-object";
@@ -26,8 +27,8 @@ export class ImageStore {
   private readonly records = new Map<ImageId, ImageRecord>();
   private readonly byName = new Map<string, ImageId>();
   /** By the digest of the platform's manifest, and by each layer. */
-  private readonly byManifest = new Map<Digest, Set<ImageRecord>>();
-  private readonly byLayer = new Map<ChainId, Set<ImageRecord>>();
+  private readonly byManifest = new MultiMap<Digest, ImageRecord>();
+  private readonly byLayer = new MultiMap<ChainId, ImageRecord>();
   private sorted: readonly ImageRecord[] | undefined;
   private readonly lock = new KeyedLock();
 
@@ -140,9 +141,11 @@ export class ImageStore {
       if (id) return this.records.get(id);
       if (reference.digest === undefined) return undefined;
       // the digest of the platform's manifest where the index was pulled
-      return [...(this.byManifest.get(reference.digest) ?? [])].find(({ tags, digests }) =>
-        [...tags, ...digests].some((name) => repositoryName(parseReference(name)) === repositoryName(reference)),
-      );
+      return this.byManifest
+        .get(reference.digest)
+        .find(({ tags, digests }) =>
+          [...tags, ...digests].some((name) => repositoryName(parseReference(name)) === repositoryName(reference)),
+        );
     } catch {
       return undefined;
     }
@@ -153,8 +156,8 @@ export class ImageStore {
     this.records.set(record.id, record);
     this.sorted = undefined;
     for (const name of [...record.tags, ...record.digests]) this.byName.set(name, record.id);
-    addTo(this.byManifest, record.manifest, record);
-    for (const { chainId } of record.layers) addTo(this.byLayer, chainId, record);
+    this.byManifest.add(record.manifest, record);
+    for (const { chainId } of record.layers) this.byLayer.add(chainId, record);
   }
 
   private unindex(id: ImageId): void {
@@ -165,8 +168,8 @@ export class ImageStore {
     for (const name of [...record.tags, ...record.digests]) {
       if (this.byName.get(name) === id) this.byName.delete(name);
     }
-    removeFrom(this.byManifest, record.manifest, record);
-    for (const { chainId } of record.layers) removeFrom(this.byLayer, chainId, record);
+    this.byManifest.remove(record.manifest, record);
+    for (const { chainId } of record.layers) this.byLayer.remove(chainId, record);
   }
 
   private async write(record: ImageRecord): Promise<void> {
@@ -184,16 +187,6 @@ export class ImageStore {
 /** Times are decimal numbers without leading zeros. */
 const pulledLastFirst = ({ pulledAtNs: a }: ImageRecord, { pulledAtNs: b }: ImageRecord) =>
   b.length - a.length || (a < b ? 1 : a > b ? -1 : 0);
-
-function addTo<K, V>(index: Map<K, Set<V>>, key: K, value: V): void {
-  index.set(key, (index.get(key) ?? new Set<V>()).add(value));
-}
-
-function removeFrom<K, V>(index: Map<K, Set<V>>, key: K, value: V): void {
-  const values = index.get(key);
-  values?.delete(value);
-  if (values?.size === 0) index.delete(key);
-}
 
 /** Reads a record back. Throws InvalidArgument where it is not one of this version. */
 export function parseImageRecord(text: string): ImageRecord {

@@ -1,8 +1,5 @@
 import fs from "node:fs";
-import { declare } from "./libc";
-
-const poll = declare("int poll(void *fds, unsigned long count, int timeout_ms)");
-const POLLPRI = 2;
+import { POLLPRI, pollNow } from "./poll";
 
 /**
  * Tells in one system call whether anything was mounted or unmounted, by whomever, since it was last asked (proc_pid_mounts(5):
@@ -11,13 +8,9 @@ const POLLPRI = 2;
 export class MountChanges {
   private readonly fd = fs.openSync("/proc/self/mounts", "r");
 
-  /** True also where it can't be told, as when a signal comes in between. */
+  /** True also where it can't be told. */
   haveHappened(): boolean {
-    // struct pollfd: fd, events, revents
-    const asked = Buffer.alloc(8);
-    asked.writeInt32LE(this.fd, 0);
-    asked.writeInt16LE(POLLPRI, 4);
-    if (Number(poll(asked, 1, 0)) < 0) return true;
-    return (asked.readInt16LE(6) & POLLPRI) !== 0;
+    const seen = pollNow([this.fd], POLLPRI);
+    return seen === undefined || (seen[0]! & POLLPRI) !== 0;
   }
 }

@@ -4,6 +4,7 @@ import { BerthError } from "../api/errors";
 import type { UserNamespace } from "./id-mapping";
 import { check, declare, errnoOf, withFd } from "./libc";
 import { MountChanges } from "./mount-changes";
+import { FirstOfTurn } from "./first-of-turn";
 import { inNewUserNamespace, writeSysctlsInside } from "./user-namespace";
 
 const unshare = declare("int unshare(int flags)");
@@ -74,7 +75,7 @@ export class HostNamespaces implements Namespaces {
   private readonly mountChanges = new MountChanges();
   /** Files that were seen to be pinned, and nothing was unmounted since. */
   private readonly seenPinned = new Set<string>();
-  private isFresh = false;
+  private readonly turn = new FirstOfTurn();
 
   pin({ directory, types, hostname, sysctls }: PinRequest): void {
     const flags = types.reduce((all, type) => all | cloneFlags[type], 0);
@@ -145,14 +146,8 @@ export class HostNamespaces implements Namespaces {
     }
   }
 
-  /** Lists ask of hundreds at a time: the kernel is asked once for all that run before anything is awaited. */
   private forgetIfChanged(): void {
-    if (this.isFresh) return;
-    this.isFresh = true;
-    queueMicrotask(() => {
-      this.isFresh = false;
-    });
-    if (this.mountChanges.haveHappened()) this.seenPinned.clear();
+    if (this.turn.isFirst() && this.mountChanges.haveHappened()) this.seenPinned.clear();
   }
 
   inside<T>(file: string, type: NamespaceType, work: () => T): T {

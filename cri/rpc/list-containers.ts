@@ -11,10 +11,9 @@ import type { Container } from "../store/container";
 import { matchesLabels } from "../store/label-match";
 import { Summaries } from "./summaries";
 
-const summaries = new Summaries<Container, ContainerState>({
-  encode: (container) => codec("Container").encode(containerSummary(container)),
-  encodeState: (state) => codec("Container").encode({ state }),
-});
+const summaries = new Summaries<Container, ContainerState>((container, state) =>
+  codec("Container").encode({ ...containerSummary(container), state }),
+);
 
 export async function listContainers(
   services: Services,

@@ -11,10 +11,9 @@ import { matchesLabels } from "../store/label-match";
 import type { Sandbox } from "../store/sandbox";
 import { Summaries } from "./summaries";
 
-const summaries = new Summaries<Sandbox, PodSandboxState>({
-  encode: (sandbox) => codec("PodSandbox").encode(sandboxSummary(sandbox)),
-  encodeState: (state) => codec("PodSandbox").encode({ state }),
-});
+const summaries = new Summaries<Sandbox, PodSandboxState>((sandbox, state) =>
+  codec("PodSandbox").encode({ ...sandboxSummary(sandbox), state }),
+);
 
 export async function listPodSandbox(
   services: Services,

@@ -3,12 +3,9 @@ import { Summaries } from "./summaries";
 
 test("encodeList() gives each object with its state of now, and encodes it only when that has changed", () => {
   const encoded: string[] = [];
-  const summaries = new Summaries<{ id: string }, number>({
-    encode: ({ id }) => {
-      encoded.push(id);
-      return codec("PodSandbox").encode({ id, createdAt: 2n ** 62n, labels: { a: id }, metadata: { name: id } });
-    },
-    encodeState: (state) => codec("PodSandbox").encode({ state }),
+  const summaries = new Summaries<{ id: string }, number>(({ id }, state) => {
+    encoded.push(id);
+    return codec("PodSandbox").encode({ id, state, createdAt: 2n ** 62n, labels: { a: id }, metadata: { name: id } });
   });
   const [a, b] = [{ id: "a" }, { id: "b" }];
   const list = (states: [{ id: string }, number][]) => {

@@ -1,9 +1,10 @@
 import { BerthError } from "../../api/errors";
+import { MultiMap } from "../../sys/multi-map";
 
 /** Objects by ID, found by any beginning of the ID that only one has, as containerd and Docker do. */
 export class ObjectIndex<T extends { readonly id: string }> {
   private readonly objects = new Map<string, T>();
-  private readonly groups = new Map<string, Set<T>>();
+  private readonly groups = new MultiMap<string, T>();
 
   /** @param groupOf what inGroup() finds an object by, which must not change */
   constructor(
@@ -14,21 +15,14 @@ export class ObjectIndex<T extends { readonly id: string }> {
   set(object: T): void {
     this.delete(object.id);
     this.objects.set(object.id, object);
-    if (!this.groupOf) return;
-    const name = this.groupOf(object);
-    const group = this.groups.get(name) ?? new Set();
-    this.groups.set(name, group.add(object));
+    if (this.groupOf) this.groups.add(this.groupOf(object), object);
   }
 
   delete(id: string): void {
     const object = this.objects.get(id);
     if (!object) return;
     this.objects.delete(id);
-    if (!this.groupOf) return;
-    const name = this.groupOf(object);
-    const group = this.groups.get(name);
-    group?.delete(object);
-    if (group?.size === 0) this.groups.delete(name);
+    if (this.groupOf) this.groups.remove(this.groupOf(object), object);
   }
 
   /** The one of exactly that ID. */
@@ -38,7 +32,7 @@ export class ObjectIndex<T extends { readonly id: string }> {
 
   /** Those of one group, in the order of creation. */
   inGroup(name: string): T[] {
-    return [...(this.groups.get(name) ?? [])];
+    return this.groups.get(name);
   }
 
   /** In the order of creation. */
