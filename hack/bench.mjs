@@ -20,12 +20,13 @@ import { parseArgs } from "node:util";
 import { barsFor } from "./bench/bars.mjs";
 import { berthRuntime } from "./bench/berth.mjs";
 import { containerdRuntime, containerdVersion, findContainerd } from "./bench/containerd.mjs";
-import { makeFloor } from "./bench/floor.mjs";
-import { pushBenchImages } from "./bench/images.mjs";
+import { measureFloor } from "./bench/floor.mjs";
+import { pushBigImages, pushSmallImages } from "./bench/images.mjs";
 import { Measured } from "./bench/measure.mjs";
 import { writeReport } from "./bench/report.mjs";
 import { makeCgroup, removeCgroup } from "./cluster/cgroups.mjs";
 import { loadClient } from "./support/client.mjs";
+import { layOut } from "./support/daemon.cjs";
 import machine from "./support/machine.cjs";
 import { startRegistry } from "./support/registry.cjs";
 import { runtimeOptions } from "./support/runtime.cjs";
@@ -182,6 +183,7 @@ const runtimes = [];
 const owned = [directory, cgroup];
 let measured = [];
 let floor;
+let floorPlace;
 let registry;
 let failed = false;
 try {
@@ -191,8 +193,7 @@ try {
   const runc = runtimeOptions().handlers?.runc.path ?? "runc";
   const { Client } = await loadClient();
   registry = await startRegistry(path.join(directory, "registry"));
-  say("images");
-  const images = await pushBenchImages(registry, { unpackedMib: SIZES.imageMib, rounds: SIZES.rounds });
+  const image = await pushSmallImages(registry);
   makeCgroup(cgroup);
 
   const place = (name) => ({
@@ -206,26 +207,36 @@ try {
   for (const runtime of runtimes) {
     owned.push(...runtime.owned);
     await runtime.start();
-    await runtime.client.image("PullImage", { image: { image: images.small } });
+    await runtime.client.image("PullImage", { image: { image } });
   }
   measured = runtimes.map(
-    (runtime) =>
-      new Measured(runtime, { directory, cgroup: `/${cgroup}`, image: images.small, signal: interrupt.signal }),
+    (runtime) => new Measured(runtime, { directory, cgroup: `/${cgroup}`, image, signal: interrupt.signal }),
   );
   say("one at a time");
   await measureSingles(measured);
   say("the floor");
-  floor = makeFloor({ ...place("f"), cgroup, programs: { crun: "crun", runc }, signal: interrupt.signal });
-  owned.push(...floor.owned);
-  await floor.measure(SIZES.singles);
+  floorPlace = layOut(path.join(directory, "f"), { prefixLength: PREFIX_LENGTH });
+  owned.push(floorPlace.bridge, floorPlace.network);
+  floor = await measureFloor(
+    {
+      place: floorPlace,
+      cgroup,
+      programs: { crun: "crun", runc },
+      rounds: { singles: SIZES.singles, bursts: SIZES.rounds },
+      counts: [SIZES.few, SIZES.many],
+    },
+    { signal: interrupt.signal },
+  );
   await measureBursts(measured);
+  say("images");
+  const images = await pushBigImages(registry, { unpackedMib: SIZES.imageMib, rounds: SIZES.rounds });
   await measurePulls(measured, images);
 
   const { runtimeVersion } = await runtimes[0].client.runtime("Version", {});
   const text = writeReport(path.resolve(values.out), {
     bars: barsFor(SIZES),
     measured,
-    floor: floor.figures,
+    floor,
     counts: SIZES.counts,
     many: SIZES.many,
     names: NAMES,
@@ -243,16 +254,15 @@ try {
 } catch (error) {
   failed = true;
   console.error(error.stack, error.cause ?? "");
-  for (const { log } of [...runtimes, floor].filter(Boolean))
-    if (fs.existsSync(log)) console.error(fs.readFileSync(log, "utf8").slice(-3000));
+  for (const { log } of runtimes) if (fs.existsSync(log)) console.error(fs.readFileSync(log, "utf8").slice(-3000));
 } finally {
   if (values.json) {
     // what there is, whatever came then
     const all = measured.map(({ name, figures, byPods }) => [name, { figures, byPods: Object.fromEntries(byPods) }]);
-    const json = { ...Object.fromEntries(all), floor: floor?.figures };
+    const json = { ...Object.fromEntries(all), floor };
     fs.writeFileSync(values.json, JSON.stringify(json, undefined, 1));
   }
-  await floor?.remove();
+  if (floorPlace) await machine.takeAway(floorPlace); // where its own process could not
   for (const runtime of runtimes) await runtime.remove();
   await registry?.stop();
   await removeCgroup(cgroup);

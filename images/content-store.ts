@@ -98,14 +98,17 @@ export class ContentStore implements BlobStore {
     return this.write(source, { limitBytes });
   }
 
-  /** Removes a blob; does nothing where it is gone. Throws ResourceExhausted where the disk lets nothing be removed. */
-  delete(digest: Digest): void {
+  /** Removes a blob; returns whether it was there. Throws ResourceExhausted where the disk lets nothing be removed. */
+  delete(digest: Digest): boolean {
+    let wasThere = true;
     try {
-      fs.rmSync(this.pathOf(digest), { force: true });
+      fs.unlinkSync(this.pathOf(digest));
     } catch (error) {
-      throw diskError(this.pathOf(digest), error);
+      if (errnoOf(error) !== "ENOENT") throw diskError(this.pathOf(digest), error);
+      wasThere = false;
     }
     this.sizes.delete(digest);
+    return wasThere;
   }
 
   list(): Digest[] {

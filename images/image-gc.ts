@@ -1,16 +1,17 @@
-import type { ChainId } from "../api/ids";
+import { type ChainId, type Digest, isDigest } from "../api/ids";
 import type { ContentStore } from "./content-store";
 import type { ImageStore } from "./image-store";
 import type { LayerStore } from "./layer-store";
 import type { Leases } from "./leases";
+import type { Snapshots } from "./snapshots";
+import type { ImageRecord } from "./types";
 
 export interface ImageGcModules {
-  images: Pick<ImageStore, "list" | "usesLayer">;
+  images: Pick<ImageStore, "usesBlob" | "usesLayer">;
   blobs: Pick<ContentStore, "list" | "delete">;
   layers: Pick<LayerStore, "list" | "remove">;
+  snapshots: Pick<Snapshots, "uses">;
   leases: Leases;
-  /** Layers that containers are mounted upon. */
-  layersInUse(): Set<ChainId>;
 }
 
 /** How many of each were removed. */
@@ -19,25 +20,39 @@ export interface CollectedGarbage {
   layers: number;
 }
 
+/** What may have become garbage. */
+export interface GarbageCandidates {
+  blobs: readonly Digest[];
+  layers: readonly ChainId[];
+}
+
+/** Of an image that is removed: all that its record speaks of, with the index that it was pulled by. */
+export function partsOf(record: ImageRecord): GarbageCandidates {
+  const { id, manifest, digests, layers } = record;
+  const named = digests.map((name) => name.slice(name.lastIndexOf("@") + 1)).filter(isDigest);
+  return {
+    blobs: [...new Set([id, manifest, ...named, ...layers.map(({ blob }) => blob.digest)])],
+    layers: layers.map(({ chainId }) => chainId),
+  };
+}
+
 /**
- * Removes blobs and layers that belong to no image, to no container and to no operation under way. Whether one is held
- * is asked just before it goes, with nothing awaited in between.
+ * Removes blobs and layers that belong to no image, to no container and to no operation under way; of all that are
+ * there, or of the candidates alone. Whether one is held is asked just before it goes, with nothing awaited in between.
  */
-export async function collectGarbage(modules: ImageGcModules): Promise<CollectedGarbage> {
-  const { images, blobs, layers, leases, layersInUse } = modules;
+export async function collectGarbage(
+  modules: ImageGcModules,
+  candidates?: GarbageCandidates,
+): Promise<CollectedGarbage> {
+  const { images, blobs, layers, snapshots, leases } = modules;
   const removed = { blobs: 0, layers: 0 };
-  const keptBlobs = new Set(
-    images.list().flatMap((image) => [image.id, image.manifest, ...image.layers.map(({ blob }) => blob.digest)]),
-  );
-  for (const digest of blobs.list()) {
-    if (keptBlobs.has(digest) || leases.isHeld(digest)) continue;
-    blobs.delete(digest);
-    removed.blobs++;
+  for (const digest of candidates?.blobs ?? blobs.list()) {
+    if (images.usesBlob(digest) || leases.isHeld(digest)) continue;
+    if (blobs.delete(digest)) removed.blobs++;
   }
-  for (const chainId of layers.list()) {
-    if (images.usesLayer(chainId) || leases.isHeld(chainId) || layersInUse().has(chainId)) continue;
-    await layers.remove(chainId);
-    removed.layers++;
+  for (const chainId of candidates?.layers ?? layers.list()) {
+    if (images.usesLayer(chainId) || leases.isHeld(chainId) || snapshots.uses(chainId)) continue;
+    if (await layers.remove(chainId)) removed.layers++;
   }
   return removed;
 }

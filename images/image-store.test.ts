@@ -115,7 +115,7 @@ test("open() treats an image as absent when something of it is missing", async (
   expect(reports).toEqual([expect.stringContaining("blob x is missing")]);
 });
 
-test("usesLayer() and list() follow what is put, moved and removed", async () => {
+test("usesLayer(), usesBlob() and list() follow what is put, moved and removed", async () => {
   const store = await open();
   const layer = (character: string) => ({
     blob: { mediaType: "", digest: digest(character), size: 1 },
@@ -124,10 +124,13 @@ test("usesLayer() and list() follow what is put, moved and removed", async () =>
   });
   const [shared, own] = [layer("1"), layer("2")];
   const first = await store.put(record("a", { layers: [shared, own], pulledAtNs: "9" }));
-  const second = await store.put(record("b", { layers: [shared], pulledAtNs: "10" }));
+  const second = await store.put(record("b", { manifest: digest("9"), layers: [shared], pulledAtNs: "10" }));
   expect(store.list()).toEqual([second, first]);
   await store.remove(first.id);
   expect([shared, own].map(({ chainId }) => store.usesLayer(chainId))).toEqual([true, false]);
+  expect([shared, own].map(({ blob }) => store.usesBlob(blob.digest))).toEqual([true, false]);
+  expect([first, second].map(({ id }) => store.usesBlob(id))).toEqual([false, true]);
+  expect([first, second].map(({ manifest }) => store.usesBlob(manifest))).toEqual([false, true]);
   expect(store.list()).toEqual([second]);
   await store.remove(second.id);
   expect(store.usesLayer(shared.chainId)).toBe(false);

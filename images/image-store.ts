@@ -26,8 +26,8 @@ export interface ImageStoreModules {
 export class ImageStore {
   private readonly records = new Map<ImageId, ImageRecord>();
   private readonly byName = new Map<string, ImageId>();
-  /** By the digest of the platform's manifest, and by each layer. */
-  private readonly byManifest = new MultiMap<Digest, ImageRecord>();
+  /** By each blob (configuration, manifest, compressed layers), and by each layer. */
+  private readonly byBlob = new MultiMap<Digest, ImageRecord>();
   private readonly byLayer = new MultiMap<ChainId, ImageRecord>();
   private sorted: readonly ImageRecord[] | undefined;
   private readonly lock = new KeyedLock();
@@ -123,6 +123,11 @@ export class ImageStore {
     return this.records.get(id);
   }
 
+  /** Whether this is an image's configuration, its manifest or a layer's blob. */
+  usesBlob(digest: Digest): boolean {
+    return this.byBlob.has(digest);
+  }
+
   /** Whether an image has this layer. */
   usesLayer(chainId: ChainId): boolean {
     return this.byLayer.has(chainId);
@@ -141,10 +146,12 @@ export class ImageStore {
       if (id) return this.records.get(id);
       if (reference.digest === undefined) return undefined;
       // the digest of the platform's manifest where the index was pulled
-      return this.byManifest
+      return this.byBlob
         .get(reference.digest)
-        .find(({ tags, digests }) =>
-          [...tags, ...digests].some((name) => repositoryName(parseReference(name)) === repositoryName(reference)),
+        .find(
+          ({ manifest, tags, digests }) =>
+            manifest === reference.digest &&
+            [...tags, ...digests].some((name) => repositoryName(parseReference(name)) === repositoryName(reference)),
         );
     } catch {
       return undefined;
@@ -156,7 +163,7 @@ export class ImageStore {
     this.records.set(record.id, record);
     this.sorted = undefined;
     for (const name of [...record.tags, ...record.digests]) this.byName.set(name, record.id);
-    this.byManifest.add(record.manifest, record);
+    for (const digest of blobsOf(record)) this.byBlob.add(digest, record);
     for (const { chainId } of record.layers) this.byLayer.add(chainId, record);
   }
 
@@ -168,7 +175,7 @@ export class ImageStore {
     for (const name of [...record.tags, ...record.digests]) {
       if (this.byName.get(name) === id) this.byName.delete(name);
     }
-    this.byManifest.remove(record.manifest, record);
+    for (const digest of blobsOf(record)) this.byBlob.remove(digest, record);
     for (const { chainId } of record.layers) this.byLayer.remove(chainId, record);
   }
 
@@ -183,6 +190,12 @@ export class ImageStore {
     return path.join(this.root, `${hexOf(id)}.json`);
   }
 }
+
+const blobsOf = ({ id, manifest, layers }: ImageRecord): Digest[] => [
+  id,
+  manifest,
+  ...layers.map(({ blob }) => blob.digest),
+];
 
 /** Times are decimal numbers without leading zeros. */
 const pulledLastFirst = ({ pulledAtNs: a }: ImageRecord, { pulledAtNs: b }: ImageRecord) =>

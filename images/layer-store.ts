@@ -159,9 +159,11 @@ export class LayerStore {
     return [...this.metas.keys()];
   }
 
-  /** The layer is gone at once; resolves when its files are. It must not be part of a mount. */
-  async remove(chainId: ChainId): Promise<void> {
-    if (this.metas.delete(chainId)) await this.discard(this.directory(chainId));
+  /** The layer is gone at once; resolves, to whether it was there, when its files are. It must not be part of a mount. */
+  async remove(chainId: ChainId): Promise<boolean> {
+    if (!this.metas.delete(chainId)) return false;
+    await this.discard(this.directory(chainId));
+    return true;
   }
 
   usage(): DiskUsage {

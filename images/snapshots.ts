@@ -8,6 +8,7 @@ import { faultPoint } from "../sys/fault-points";
 import { outerId, type UserNamespace } from "../sys/id-mapping";
 import { readMountInfo } from "../sys/mount-info";
 import type { Mounts } from "../sys/mounts";
+import { MultiMap } from "../sys/multi-map";
 import { diskError } from "./disk-error";
 import { type DiskUsage, diskUsage } from "./disk-usage";
 import { copyRootMetadata } from "./layer-finish";
@@ -33,6 +34,8 @@ export class Snapshots {
   private readonly measured = new Map<string, { atMs: number; usage: DiskUsage }>();
   /** Of what is mounted for reading alone, by the file that says so. */
   private readonly views = new Map<string, ChainId[]>();
+  /** Which of the two are upon a layer. */
+  private readonly users = new MultiMap<ChainId, string>();
   private readonly empty: string;
   private readonly viewsRoot: string;
 
@@ -54,7 +57,7 @@ export class Snapshots {
       const directory = path.join(this.root, name);
       if (directory === this.empty || directory === this.viewsRoot) continue;
       const chainIds = this.readLayers(name) ?? this.mountedLayers(name);
-      if (chainIds) this.layersOf.set(name, chainIds);
+      if (chainIds) this.note(this.layersOf, name, chainIds);
       else removeTree(directory).catch((error) => this.modules.report(messageOf(error)));
     }
   }
@@ -67,7 +70,7 @@ export class Snapshots {
     const { upper, work, layersFile, directory } = this.paths(id);
     if (this.layersOf.has(id)) throw new BerthError("AlreadyExists", `container ${id} has a root file system already`);
     // known before it is made, so that its layers are not collected meanwhile
-    this.layersOf.set(id, [...chainIds]);
+    this.note(this.layersOf, id, chainIds);
     try {
       // one after the other: recursively, Node says ENOENT where the disk is read-only
       await fs.promises.mkdir(directory);
@@ -82,7 +85,7 @@ export class Snapshots {
       await faultPoint("CreateContainer.rootfs-mount");
       this.modules.mounts.overlay({ lower, upper, work, target, userNamespace: userNamespace?.path, label });
     } catch (error) {
-      this.layersOf.delete(id);
+      this.drop(this.layersOf, id);
       await removeTree(directory);
       throw diskError(directory, error);
     }
@@ -94,7 +97,7 @@ export class Snapshots {
    */
   mountReadOnly({ chainIds, layers, target, userNamespace, label }: Omit<SnapshotRequest, "id">): void {
     const file = this.viewFile(target);
-    this.views.set(file, [...chainIds]);
+    this.note(this.views, file, chainIds);
     try {
       writeFileAtomically(file, JSON.stringify({ version: 1, chainIds, target }));
       const lower = layers.length > 0 ? [...layers] : [this.empty];
@@ -103,7 +106,7 @@ export class Snapshots {
       this.modules.mounts.overlay({ lower, target, userNamespace: userNamespace?.path, label });
     } catch (error) {
       fs.rmSync(file, { force: true });
-      this.views.delete(file);
+      this.drop(this.views, file);
       throw diskError(target, error);
     }
   }
@@ -114,7 +117,7 @@ export class Snapshots {
     const file = this.viewFile(target);
     const chainIds = this.views.get(file) ?? [];
     fs.rmSync(file, { force: true });
-    this.views.delete(file);
+    this.drop(this.views, file);
     return chainIds;
   }
 
@@ -130,7 +133,7 @@ export class Snapshots {
     const aside = path.join(this.root, `${temporaryMark}${id}`);
     // the layers stay in use until the mount cannot come back
     if (fs.existsSync(directory)) fs.renameSync(directory, aside);
-    this.layersOf.delete(id);
+    this.drop(this.layersOf, id);
     this.measured.delete(id);
     await removeTree(aside);
   }
@@ -149,9 +152,9 @@ export class Snapshots {
     return [...this.layersOf.keys()] as ContainerId[];
   }
 
-  /** Layers that containers are mounted upon. */
-  layersInUse(): Set<ChainId> {
-    return new Set([...this.layersOf.values(), ...this.views.values()].flat());
+  /** Whether a container, or a view, is mounted upon a layer. */
+  uses(chainId: ChainId): boolean {
+    return this.users.has(chainId);
   }
 
   /**
@@ -173,12 +176,23 @@ export class Snapshots {
       const { chainIds, target } = JSON.parse(fs.readFileSync(file, "utf8")) as Record<string, unknown>;
       if (!Array.isArray(chainIds) || typeof target !== "string") throw new Error("it is of another version");
       const mounted = readMountInfo().some(({ mountPoint }) => mountPoint === target);
-      if (mounted) this.views.set(file, chainIds.map(parseDigest));
+      if (mounted) this.note(this.views, file, chainIds.map(parseDigest));
       else fs.rmSync(file);
     } catch (error) {
       this.modules.report(`${file} is damaged and goes: ${messageOf(error)}`);
       fs.rmSync(file, { force: true });
     }
+  }
+
+  private note(mounted: Map<string, ChainId[]>, key: string, chainIds: readonly ChainId[]): void {
+    this.drop(mounted, key);
+    mounted.set(key, [...chainIds]);
+    for (const chainId of chainIds) this.users.add(chainId, key);
+  }
+
+  private drop(mounted: Map<string, ChainId[]>, key: string): void {
+    for (const chainId of mounted.get(key) ?? []) this.users.remove(chainId, key);
+    mounted.delete(key);
   }
 
   private viewFile(target: string): string {

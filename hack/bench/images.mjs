@@ -73,21 +73,28 @@ function bigImages(unpackedBytes, seed) {
   return { gzip: image(layers.gzip), zstd: image(layers.zstd) };
 }
 
-/**
- * Fills a registry. { small, gzip, zstd, compressedMib: of the last two } are references, those of large images one for
- * each round: ext4 is slow to make files where others have just been removed, so none is pulled twice.
- */
-export async function pushBenchImages({ url, address }, { unpackedMib, rounds }) {
-  const push = async (repository, tag, image) => {
-    await pushImage(url, repository, [tag], image);
-    return `${address}/${repository}:${tag}`;
-  };
+async function push({ url, address }, [repository, tag], image) {
+  await pushImage(url, repository, [tag], image);
+  return `${address}/${repository}:${tag}`;
+}
+
+/** Fills a registry with what pods are made of; the reference of the image of their containers. */
+export async function pushSmallImages(registry) {
+  await push(registry, ["pause", "3.10"], makeImage(pauseSource("3.10")));
   const small = makeImage({ layers: [makeLayer(busyboxEntries("/bin/busybox"))], config: SHELL });
-  await push("pause", "3.10", makeImage(pauseSource("3.10")));
-  const references = { small: await push("bench/busybox", "1", small), gzip: [], zstd: [], compressedMib: {} };
+  return push(registry, ["bench/busybox", "1"], small);
+}
+
+/**
+ * Fills a registry with large images, one for each round: ext4 is slow to make files where others have just been removed,
+ * so none is pulled twice. { gzip, zstd } are their references, compressedMib: { gzip, zstd }. This process has hundreds
+ * of MiB after it, and forks slowly.
+ */
+export async function pushBigImages(registry, { unpackedMib, rounds }) {
+  const references = { gzip: [], zstd: [], compressedMib: {} };
   for (let round = 1; round <= rounds; round++)
     for (const [compression, image] of Object.entries(bigImages(unpackedMib * 2 ** 20, round))) {
-      references[compression].push(await push("bench/big", `${compression}-${round}`, image));
+      references[compression].push(await push(registry, ["bench/big", `${compression}-${round}`], image));
       references.compressedMib[compression] = image.layers.reduce((sum, { size }) => sum + size, 0) / 2 ** 20;
     }
   return references;

@@ -33,6 +33,7 @@ const FLOOR = [
   ...["crun", "runc"].flatMap((name) =>
     ["create", "start", "exec", "kill and delete"].map((call) => `${name} ${call}`),
   ),
+  ...[2, 3].map((count) => `${count} at once: CNI ADD, crun create, start`),
 ];
 
 /** The cells of the table that begins so, without its header. */

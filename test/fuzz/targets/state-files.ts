@@ -136,7 +136,7 @@ async function readImages(): Promise<void> {
   if (layers.has(digest)) layers.diffPaths([digest]);
   const snapshots = new Snapshots(path.join(root, "snapshots"), { mounts, report });
   await snapshots.open();
-  for (const chainId of snapshots.layersInUse())
+  for (const chainId of snapshots.list().flatMap((id) => snapshots.layersUnder(id)))
     promise(/^sha256:[0-9a-f]{64}$/.test(chainId), () => `layer ${chainId}`);
 }
 
