@@ -22,6 +22,7 @@ import { berthRuntime } from "./bench/berth.mjs";
 import { containerdRuntime, containerdVersion, findContainerd } from "./bench/containerd.mjs";
 import { measureFloor } from "./bench/floor.mjs";
 import { pushBigImages, pushSmallImages } from "./bench/images.mjs";
+import { measureImages } from "./bench/many-images.mjs";
 import { Measured } from "./bench/measure.mjs";
 import { writeReport } from "./bench/report.mjs";
 import { makeCgroup, removeCgroup } from "./cluster/cgroups.mjs";
@@ -57,7 +58,7 @@ if (![rounds, ...counts].every((n) => Number.isInteger(n) && n > 0)) {
 }
 
 /**
- * few, many: pods at once; most: pods that are listed; counts: of pods, for the plots; singles: pods one after the other,
+ * few, many: pods at once; most: pods that are listed; counts: of pods, for the plots; images: on a node; singles: pods one after the other,
  * and rounds of the floor; rounds: of bursts, pulls and starts.
  */
 const SIZES = values.smoke
@@ -66,6 +67,7 @@ const SIZES = values.smoke
       many: 3,
       most: 4,
       counts: [1, 3],
+      images: [2, 4],
       singles: 1,
       rounds: 1,
       lists: 2,
@@ -78,6 +80,7 @@ const SIZES = values.smoke
       many: MANY,
       most: 500,
       counts,
+      images: [10, 1000, 10_000],
       singles: 20,
       rounds,
       lists: 20,
@@ -231,12 +234,26 @@ try {
   say("images");
   const images = await pushBigImages(registry, { unpackedMib: SIZES.imageMib, rounds: SIZES.rounds });
   await measurePulls(measured, images);
+  for (const one of measured) await one.clear();
+  const manyImages = await measureImages({
+    counts: SIZES.images,
+    signal: interrupt.signal,
+    say,
+    async makeOne({ registry: url, image }) {
+      const more = berthRuntime({ name: NAMES.ours, ...place("i"), registry: url, Client, runc, handler: "crun" });
+      runtimes.push(more);
+      owned.push(...more.owned);
+      await more.start();
+      return new Measured(more, { directory, cgroup: `/${cgroup}`, image, signal: interrupt.signal });
+    },
+  });
 
   const { runtimeVersion } = await runtimes[0].client.runtime("Version", {});
   const text = writeReport(path.resolve(values.out), {
     bars: barsFor(SIZES),
     measured,
     floor,
+    images: manyImages,
     counts: SIZES.counts,
     many: SIZES.many,
     names: NAMES,
@@ -250,7 +267,6 @@ try {
     },
   });
   console.log(text);
-  for (const one of measured) await one.clear();
 } catch (error) {
   failed = true;
   console.error(error.stack, error.cause ?? "");

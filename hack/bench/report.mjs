@@ -5,7 +5,7 @@ import os from "node:os";
 import path from "node:path";
 import { median } from "./bars.mjs";
 import { plot } from "./plot.mjs";
-import { barsTable, floorTable, memoryParts, podsTable, unmetBars } from "./table.mjs";
+import { barsTable, floorTable, imagesTable, memoryParts, podsTable, unmetBars } from "./table.mjs";
 
 const BEGIN = "<!-- hack/bench.mjs writes from here -->";
 const END = "<!-- to here -->";
@@ -25,9 +25,9 @@ Berth ${berthVersion} on Node.js ${process.version}, containerd ${containerdVers
 The image that is pulled has ${gzip.toFixed(0)} MiB as gzip and ${zstd.toFixed(0)} MiB as zstd.`;
 }
 
-/** @param run { bars, measured, floor, counts, many, names, circumstances } */
+/** @param run { bars, measured, floor, images, counts, many, names, circumstances } */
 export function writeReport(directory, run) {
-  const { bars, measured, floor, counts, many, names } = run;
+  const { bars, measured, floor, images, counts, many, names } = run;
   const figures = Object.fromEntries(measured.map((one) => [one.name, one.figures]));
   const parts = measured.map(({ name, byPods }) => `${name}: ${memoryParts(byPods.get(many).memory)}`);
   const helpers = measured.map(({ name, figures: own }) => `${name}: ${median(own.idleCpuOfMonitors).toFixed(2)} s`);
@@ -68,6 +68,10 @@ ${unmetBars(bars, figures, floor, names)}
 
 Memory with ${many} pods, MiB: ${parts.join(". ")}.
 CPU of monitors or shims in the same minute: ${helpers.join(", ")}.
+
+${names.ours} with many images, each of two layers, one of them its own:
+
+${imagesTable(images)}
 
 ${podsTable(counts, measured)}
 

@@ -79,6 +79,21 @@ export function podsTable(counts, measured) {
   return markdown(header, rows);
 }
 
+/** What calls take with so many images, a row for each call. @param images see measureImages() */
+export function imagesTable(images) {
+  const all = [...images.values()];
+  const row = (what, figures) => [what, ...all.map((one) => cell(figures(one)))];
+  return markdown(
+    ["images", ...[...images.keys()].map(String)],
+    [
+      ...Object.keys(all[0].times).map((call) => row(`${call}, ms`, ({ times }) => times[call])),
+      row("pod up, ms", ({ podUp }) => podUp),
+      row("daemon start, ms", ({ start }) => start),
+      row("memory of the daemon, MiB", ({ mib }) => [mib]),
+    ],
+  );
+}
+
 /** What the memory is made of: "daemon 96.0; 100 monitors or shims of 0.34; no pause containers". */
 export function memoryParts({ daemon, monitors, pause }) {
   const each = ({ processes, mib }, what) =>

@@ -36,6 +36,18 @@ const FLOOR = [
   ...[2, 3].map((count) => `${count} at once: CNI ADD, crun create, start`),
 ];
 
+const IMAGES = [
+  "ImageStatus by name, ms",
+  "PullImage, there already, ms",
+  "PullImage, one more, ms",
+  "RemoveImage, that one, ms",
+  "ListImages, ms",
+  "ImageFsInfo, ms",
+  "pod up, ms",
+  "daemon start, ms",
+  "memory of the daemon, MiB",
+];
+
 /** The cells of the table that begins so, without its header. */
 function table(text: string, begin: string): string[][] {
   const [, , ...rows] = text
@@ -62,6 +74,9 @@ test("the benchmark measures all that it is to measure beside containerd, and le
       expect([row[1], row[6]]).toEqual([expect.stringMatching(/\d/), expect.stringMatching(/\d/)]);
     const floor = table(text, "| alone, ms | ");
     expect(floor).toEqual(FLOOR.map((what) => [`| ${what}`, expect.stringMatching(/\d/)]));
+    const images = table(text, "| images | 2 | 4 |");
+    expect(images.map(([what]) => what)).toEqual(IMAGES.map((what) => `| ${what}`));
+    for (const row of images) expect(row.slice(1)).toEqual([expect.stringMatching(/\d/), expect.stringMatching(/\d/)]);
     expect(text).toMatch(/^(Bars that are not met:\n\n- |All bars are met\.)/m);
     expect(fs.readdirSync(out).filter((name) => name.endsWith(".svg"))).toHaveLength(3);
   } finally {
