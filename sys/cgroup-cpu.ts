@@ -19,7 +19,7 @@ export function readCgroupCpu(cgroups: Cgroups, paths: CgroupPaths): CgroupCpu |
   return cgroups.version === "v2" ? readV2(cgroups.ofPaths("", paths)) : readV1(cgroups, paths);
 }
 
-/** The same sum alone, by a single read: for sampling. ns. */
+/** The sum alone, by a single read: for samples and stats. ns. */
 export function readCpuUsageNs(cgroups: Cgroups, paths: CgroupPaths): bigint | undefined {
   if (cgroups.version !== "v2") return readCount(cgroups.ofPaths("cpuacct", paths), "cpuacct.usage");
   const usageUs = readKeyedCounts(cgroups.ofPaths("", paths), "cpu.stat").get("usage_usec");
@@ -46,7 +46,7 @@ function readV1(cgroups: Cgroups, paths: CgroupPaths): CgroupCpu | undefined {
 function readV2(directory: string | undefined): CgroupCpu | undefined {
   const stat = readKeyedCounts(directory, "cpu.stat");
   const ns = (key: string) => (stat.get(key) ?? 0n) * 1000n;
-  if (!stat.has("usage_usec")) return undefined;
+  if (stat.get("usage_usec") === undefined) return undefined;
   return {
     usageNs: ns("usage_usec"),
     userNs: ns("user_usec"),

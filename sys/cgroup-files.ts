@@ -8,7 +8,8 @@ const unlimitedBytes = 1n << 62n;
 export function readCgroupFile(directory: string | undefined, name: string): string | undefined {
   if (directory === undefined) return undefined;
   try {
-    return fs.readFileSync(path.join(directory, name), "latin1");
+    // for this encoding alone Node opens, reads and closes in one go
+    return fs.readFileSync(path.join(directory, name), "utf8");
   } catch {
     return undefined;
   }
@@ -26,13 +27,22 @@ export function readLimit(directory: string | undefined, name: string): bigint |
   return limit === undefined || limit >= unlimitedBytes ? undefined : limit;
 }
 
-/** A file of lines "key number", such as memory.stat; empty where it is missing. */
-export function readKeyedCounts(directory: string | undefined, name: string): Map<string, bigint> {
-  const counts = new Map<string, bigint>();
-  for (const line of (readCgroupFile(directory, name) ?? "").split("\n")) {
-    const space = line.indexOf(" ");
-    if (space > 0 && /^\d+$/.test(line.slice(space + 1)))
-      counts.set(line.slice(0, space), BigInt(line.slice(space + 1)));
-  }
-  return counts;
+/** Of a file of lines "key number". Undefined for a key that it has not. */
+export interface KeyedCounts {
+  get(key: string): bigint | undefined;
+}
+
+/** A file of lines "key number", such as memory.stat; empty where it is missing. Only what is asked for is parsed. */
+export function readKeyedCounts(directory: string | undefined, name: string): KeyedCounts {
+  const text = `\n${readCgroupFile(directory, name) ?? ""}`;
+  return {
+    get(key) {
+      const at = text.indexOf(`\n${key} `);
+      if (at < 0) return undefined;
+      const from = at + key.length + 2;
+      const end = text.indexOf("\n", from);
+      const count = text.slice(from, end < 0 ? undefined : end);
+      return /^\d+$/.test(count) ? BigInt(count) : undefined;
+    },
+  };
 }

@@ -4,8 +4,8 @@ import { afterEach, describe, expect, test } from "@jest/globals";
 import { readCgroupCpu, readCpuUsageNs } from "./cgroup-cpu";
 import { limitCgroupHugepages, readCgroupHugepages } from "./cgroup-hugepages";
 import { readCgroupIo } from "./cgroup-io";
-import { readCgroupMemory } from "./cgroup-memory";
-import { readCgroupTasks } from "./cgroup-pids";
+import { readCgroupMemory, readCgroupMemoryDetails } from "./cgroup-memory";
+import { countCgroupProcesses, readCgroupTasks } from "./cgroup-pids";
 import { readPressure } from "./cgroup-pressure";
 import { type CgroupTree, cgroupTree } from "./cgroup-tree.fixture";
 
@@ -50,22 +50,26 @@ describe("version 1", () => {
       "total_cache 500\ntotal_rss 400\ntotal_mapped_file 30\ntotal_swap 20\ntotal_pgfault 70\ntotal_pgmajfault 7\n";
     const late = "total_dirty 8\ntotal_writeback 6\ntotal_workingset_refault_anon 4\ntotal_workingset_refault_file 5\n";
     tree.write("memory", "memory.stat", `${own}${total}${late}total_inactive_file 300\ntotal_active_file 200\n`);
-    expect(readCgroupMemory(tree.cgroups, tree.paths)).toEqual({
+    const told = {
       usage: 1000n,
-      maxUsage: 2000n,
       limit: 4000n,
-      reservation: undefined,
       workingSet: 700n,
       rss: 400n,
+      swap: 20n,
+      swapLimit: 2000n,
+      pageFaults: 70n,
+      majorPageFaults: 7n,
+    };
+    expect(readCgroupMemory(tree.cgroups, tree.paths)).toEqual(told);
+    expect(readCgroupMemoryDetails(tree.cgroups, tree.paths)).toEqual({
+      ...told,
+      maxUsage: 2000n,
+      reservation: undefined,
       cache: 500n,
       mappedFile: 30n,
       activeFile: 200n,
       inactiveFile: 300n,
       kernel: 50n,
-      swap: 20n,
-      swapLimit: 2000n,
-      pageFaults: 70n,
-      majorPageFaults: 7n,
       limitHits: 9n,
       oomKills: 2n,
       dirty: 8n,
@@ -107,6 +111,7 @@ describe("version 1", () => {
       threads: 5n,
       threadsMax: undefined,
     });
+    expect(countCgroupProcesses(tree.cgroups, tree.paths)).toBe(3);
     expect(readCgroupHugepages(tree.cgroups, tree.paths)).toEqual([
       { pageSize: "2MB", usage: 4194304n, maxUsage: 8388608n, limitHits: 6n },
     ]);
@@ -145,22 +150,26 @@ describe("version 2", () => {
     const late = "file_dirty 8\nfile_writeback 6\npgscan 40\npgsteal 30\n";
     const refaults = "workingset_refault_anon 4\nworkingset_refault_file 5\n";
     tree.write("", "memory.stat", `${stat}${late}${refaults}pgfault 70\npgmajfault 7\n`);
-    expect(readCgroupMemory(tree.cgroups, tree.paths)).toEqual({
+    const told = {
       usage: 1000n,
-      maxUsage: 2000n,
       limit: 4000n,
-      reservation: undefined,
       workingSet: 700n,
       rss: 400n,
+      swap: 20n,
+      swapLimit: undefined,
+      pageFaults: 70n,
+      majorPageFaults: 7n,
+    };
+    expect(readCgroupMemory(tree.cgroups, tree.paths)).toEqual(told);
+    expect(readCgroupMemoryDetails(tree.cgroups, tree.paths)).toEqual({
+      ...told,
+      maxUsage: 2000n,
+      reservation: undefined,
       cache: 500n,
       mappedFile: 30n,
       activeFile: 200n,
       inactiveFile: 300n,
       kernel: 50n,
-      swap: 20n,
-      swapLimit: undefined,
-      pageFaults: 70n,
-      majorPageFaults: 7n,
       limitHits: 9n,
       oomKills: 2n,
       dirty: 8n,
@@ -232,7 +241,9 @@ test.each(["v1", "hybrid", "v2"] as const)("a cgroup of %s that is gone has noth
   expect(readCgroupCpu(tree.cgroups, tree.paths)).toBeUndefined();
   expect(readCpuUsageNs(tree.cgroups, tree.paths)).toBeUndefined();
   expect(readCgroupMemory(tree.cgroups, tree.paths)).toBeUndefined();
+  expect(readCgroupMemoryDetails(tree.cgroups, tree.paths)).toBeUndefined();
   expect(readCgroupTasks(tree.cgroups, tree.paths)).toBeUndefined();
+  expect(countCgroupProcesses(tree.cgroups, tree.paths)).toBe(0);
   expect(readCgroupIo(tree.cgroups, tree.paths)).toEqual([]);
   expect(readCgroupHugepages(tree.cgroups, tree.paths)).toEqual([]);
 });

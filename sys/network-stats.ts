@@ -21,7 +21,7 @@ export interface InterfaceStats {
 export function readNetworkStats(namespaces: Namespaces, file: string): InterfaceStats[] {
   if (!namespaces.isPinned(file)) throw new Error(`${file} holds no network namespace`);
   // /proc/self would be the first thread of the process, whichever asks
-  const text = namespaces.inside(file, "net", () => fs.readFileSync("/proc/thread-self/net/dev", "latin1"));
+  const text = namespaces.inside(file, "net", () => fs.readFileSync("/proc/thread-self/net/dev", "utf8"));
   return parseNetDev(text).filter(({ name }) => name !== "lo");
 }
 

@@ -1,9 +1,9 @@
 import type { CgroupHugepages } from "../../sys/cgroup-hugepages";
-import type { CgroupMemory } from "../../sys/cgroup-memory";
+import type { CgroupMemoryDetails } from "../../sys/cgroup-memory";
 import { ifKnown, type MetricFamily, type Sample } from "./family";
 
 interface Reading {
-  memory: CgroupMemory | undefined;
+  memory: CgroupMemoryDetails | undefined;
   hugepages: CgroupHugepages[];
 }
 type Family = MetricFamily<Reading>;
@@ -11,7 +11,7 @@ type Family = MetricFamily<Reading>;
 const of = (
   type: Family["type"],
   name: string,
-  [help, pick]: [help: string, pick: (memory: CgroupMemory) => bigint | undefined],
+  [help, pick]: [help: string, pick: (memory: CgroupMemoryDetails) => bigint | undefined],
 ): Family => ({ name, help, type, read: ({ memory }) => ifKnown(memory && pick(memory)) });
 
 const onlyV2 = (name: string, told: Parameters<typeof of>[2]): Family => ({ ...of("counter", name, told), only: "v2" });

@@ -3,7 +3,7 @@ import { blockDeviceName, deviceUnder } from "../../sys/block-device";
 import { readCgroupCpu } from "../../sys/cgroup-cpu";
 import { readCgroupHugepages } from "../../sys/cgroup-hugepages";
 import { readCgroupIo } from "../../sys/cgroup-io";
-import { readCgroupMemory } from "../../sys/cgroup-memory";
+import { readCgroupMemoryDetails } from "../../sys/cgroup-memory";
 import { readCgroupTasks } from "../../sys/cgroup-pids";
 import { readPressure } from "../../sys/cgroup-pressure";
 import type { CgroupPaths, Cgroups } from "../../sys/cgroups";
@@ -34,7 +34,7 @@ export function measureFilesystem(directory: string): MeasuredFilesystem | undef
 /** What cgroupFamilies want. */
 export const readCgroup = (cgroups: Cgroups, paths: CgroupPaths) => ({
   cpu: readCgroupCpu(cgroups, paths),
-  memory: readCgroupMemory(cgroups, paths),
+  memory: readCgroupMemoryDetails(cgroups, paths),
   hugepages: readCgroupHugepages(cgroups, paths),
   pressure: {
     cpu: readPressure(cgroups, paths, "cpu"),

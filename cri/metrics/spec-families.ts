@@ -1,11 +1,11 @@
 import type { LinuxContainerResources } from "../../api/messages";
-import type { CgroupMemory } from "../../sys/cgroup-memory";
+import type { CgroupMemoryDetails } from "../../sys/cgroup-memory";
 import { ifKnown, type MetricFamily, wholeSeconds } from "./family";
 
 interface Reading {
   /** The limits in force. */
   resources: LinuxContainerResources;
-  memory: CgroupMemory | undefined;
+  memory: CgroupMemoryDetails | undefined;
   createdAtNs: bigint;
   startedAtNs: bigint;
   nowNs: bigint;

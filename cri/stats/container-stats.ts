@@ -1,13 +1,13 @@
 import type { ContainerStats, Init } from "../../api/messages";
-import { readCgroupCpu } from "../../sys/cgroup-cpu";
 import { readCgroupMemory } from "../../sys/cgroup-memory";
 import { readPressure } from "../../sys/cgroup-pressure";
 import { nowNs } from "../clock";
 import type { Services } from "../services";
 import type { Container } from "../store/container";
+import type { CpuUse } from "./cpu-sampler";
 import { cpuUsage, ioUsage, memoryUsage, swapUsage } from "./usage-messages";
 
-/** Between so many containers others get their turn: their files are read synchronously, some 20 each. */
+/** Between so many containers others get their turn: their files are read synchronously, some 8 each. */
 const turnSize = 16;
 
 /**
@@ -19,14 +19,12 @@ export async function containerStats(
   containers: readonly Container[],
 ): Promise<Init<ContainerStats>[]> {
   const running = containers.filter((container) => container.isRunning);
-  const nanoCores = await services.stats.cpu.nanoCores(
-    running.map(({ id, record }) => ({ id, cgroups: record.cgroups })),
-  );
+  const cpu = await services.stats.cpu.use(running.map(({ id, record }) => ({ id, cgroups: record.cgroups })));
   const stats: Init<ContainerStats>[] = [];
   for (let first = 0; first < containers.length; first += turnSize) {
     if (first > 0) await new Promise(setImmediate);
     const turn = containers.slice(first, first + turnSize);
-    stats.push(...(await Promise.all(turn.map((each) => statsOf(services, each, nanoCores.get(each.id))))));
+    stats.push(...(await Promise.all(turn.map((each) => statsOf(services, each, cpu.get(each.id))))));
   }
   return stats;
 }
@@ -34,14 +32,14 @@ export async function containerStats(
 async function statsOf(
   services: Services,
   container: Container,
-  nanoCores: bigint | undefined,
+  cpu: CpuUse | undefined,
 ): Promise<Init<ContainerStats>> {
   const { id, config } = container;
   const { metadata, labels, annotations } = config;
   const written = await services.stats.writableLayers.usage(container);
   return {
     attributes: { id, metadata, labels, annotations },
-    ...(container.isRunning ? cgroupStats(services, container, nanoCores) : {}),
+    ...(container.isRunning ? cgroupStats(services, container, cpu) : {}),
     writableLayer: written,
   };
 }
@@ -49,16 +47,13 @@ async function statsOf(
 function cgroupStats(
   { cgroups }: Services,
   { record }: Container,
-  nanoCores: bigint | undefined,
+  cpu: CpuUse | undefined,
 ): Init<Omit<ContainerStats, "attributes" | "writableLayer">> {
   const timestamp = nowNs();
-  const cpu = readCgroupCpu(cgroups, record.cgroups);
   const memory = readCgroupMemory(cgroups, record.cgroups);
   const read = memory && { timestamp, use: memory, pressure: readPressure(cgroups, record.cgroups, "memory") };
   return {
-    cpu: cpu
-      ? cpuUsage({ timestamp, use: cpu, pressure: readPressure(cgroups, record.cgroups, "cpu") }, nanoCores)
-      : null,
+    cpu: cpu ? cpuUsage(cpu, readPressure(cgroups, record.cgroups, "cpu")) : null,
     memory: read ? memoryUsage(read) : null,
     swap: read ? swapUsage(read) : null,
     io: ioUsage(timestamp, readPressure(cgroups, record.cgroups, "io")),

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { type CgroupTree, cgroupTree } from "../../sys/cgroup-tree.fixture";
+import { nowNs } from "../clock";
 import { CpuSampler } from "./cpu-sampler";
 
 let tree: CgroupTree;
@@ -21,30 +22,33 @@ afterEach(() => {
   tree.remove();
 });
 
-test("nanoCores() knows at the first question", async () => {
-  const rates = await sampler.nanoCores([{ id: "c", cgroups: tree.paths }]);
-  expect(Number(rates.get("c"))).toBeGreaterThan(0.3e9);
-  expect(Number(rates.get("c"))).toBeLessThan(0.7e9);
+test("use() knows at the first question", async () => {
+  const before = Number(nowNs());
+  const { timestamp, usageNs, nanoCores } = (await sampler.use([{ id: "c", cgroups: tree.paths }])).get("c")!;
+  expect(Number(nanoCores)).toBeGreaterThan(0.3e9);
+  expect(Number(nanoCores)).toBeLessThan(0.7e9);
+  expect(usageNs).toBeGreaterThan(0n);
+  expect(Number(timestamp)).toBeGreaterThan(before);
 });
 
-test("nanoCores() waits only for what it has not been asked for before", async () => {
-  await sampler.nanoCores([{ id: "c", cgroups: tree.paths }]);
+test("use() waits only for what it has not been asked for before", async () => {
+  await sampler.use([{ id: "c", cgroups: tree.paths }]);
   const began = performance.now();
-  await sampler.nanoCores([{ id: "c", cgroups: tree.paths }]);
+  await sampler.use([{ id: "c", cgroups: tree.paths }]);
   expect(performance.now() - began).toBeLessThan(30);
 });
 
-test("nanoCores() leaves out what is gone, and does not wait for it", async () => {
+test("use() leaves out what is gone, and does not wait for it", async () => {
   const began = performance.now();
-  const rates = await sampler.nanoCores([{ id: "gone", cgroups: { cpuacct: "/nowhere" } }]);
-  expect(rates.size).toBe(0);
+  const uses = await sampler.use([{ id: "gone", cgroups: { cpuacct: "/nowhere" } }]);
+  expect(uses.size).toBe(0);
   expect(performance.now() - began).toBeLessThan(30);
 });
 
 test("sampling ends when nobody asks any more, and the next question starts it again", async () => {
-  await sampler.nanoCores([{ id: "c", cgroups: tree.paths }]);
+  await sampler.use([{ id: "c", cgroups: tree.paths }]);
   await new Promise((resolve) => setTimeout(resolve, 250));
   const began = performance.now();
-  expect((await sampler.nanoCores([{ id: "c", cgroups: tree.paths }])).has("c")).toBe(true);
+  expect((await sampler.use([{ id: "c", cgroups: tree.paths }])).has("c")).toBe(true);
   expect(performance.now() - began).toBeGreaterThan(45);
 });

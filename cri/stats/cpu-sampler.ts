@@ -1,5 +1,6 @@
 import { readCpuUsageNs } from "../../sys/cgroup-cpu";
 import type { CgroupPaths, Cgroups } from "../../sys/cgroups";
+import { nowNs } from "../clock";
 import { CpuWindow } from "./cpu-window";
 
 /** Whose use of the CPU is asked for: a container or a pod. */
@@ -8,8 +9,18 @@ export interface CpuSubject {
   cgroups: CgroupPaths;
 }
 
+/** How much of the CPU a subject has used by one moment, and uses. */
+export interface CpuUse {
+  /** When it was read: ns since 1970. */
+  timestamp: bigint;
+  usageNs: bigint;
+  /** Billionths of a core; undefined where the clock has not gone on between two readings. */
+  nanoCores: bigint | undefined;
+}
+
 interface Sampled extends CpuSubject {
   window: CpuWindow;
+  latest: { timestamp: bigint; usageNs: bigint };
 }
 
 export interface SamplerTimes {
@@ -38,14 +49,14 @@ export class CpuSampler {
   ) {}
 
   /**
-   * Billionths of a core by ID; those whose cgroup is gone are left out. Waits a tenth of a second where one of them
-   * has never been asked for.
+   * By ID; those whose cgroup is gone are left out. Waits a tenth of a second where one of them has never been asked
+   * for.
    */
-  async nanoCores(subjects: readonly CpuSubject[]): Promise<Map<string, bigint>> {
+  async use(subjects: readonly CpuSubject[]): Promise<Map<string, CpuUse>> {
     this.askedAtMs = performance.now();
     if (subjects.length === 0) return new Map();
     for (const subject of subjects) this.sample(subject);
-    const unknown = subjects.filter(({ id }) => this.rate(id) === undefined && this.sampled.has(id));
+    const unknown = subjects.filter(({ id }) => this.sampled.get(id)?.window.isFirst);
     if (unknown.length > 0) {
       await new Promise((resolve) => setTimeout(resolve, this.times.firstSpanMs));
       for (const subject of unknown) this.sample(subject);
@@ -53,8 +64,8 @@ export class CpuSampler {
     this.timer ??= setInterval(() => this.sampleAll(), this.times.intervalMs).unref();
     return new Map(
       subjects.flatMap(({ id }) => {
-        const rate = this.rate(id);
-        return rate === undefined ? [] : [[id, rate] as const];
+        const known = this.sampled.get(id);
+        return known ? [[id, { ...known.latest, nanoCores: known.window.nanoCores }] as const] : [];
       }),
     );
   }
@@ -63,10 +74,6 @@ export class CpuSampler {
     clearInterval(this.timer);
     this.timer = undefined;
     this.sampled.clear();
-  }
-
-  private rate(id: string): bigint | undefined {
-    return this.sampled.get(id)?.window.nanoCores;
   }
 
   private sampleAll(): void {
@@ -80,9 +87,14 @@ export class CpuSampler {
       this.sampled.delete(id);
       return;
     }
+    const latest = { timestamp: nowNs(), usageNs };
     const reading = { atNs: process.hrtime.bigint(), usageNs };
     const known = this.sampled.get(id);
-    if (known) known.window.add(reading);
-    else this.sampled.set(id, { id, cgroups, window: new CpuWindow(reading) });
+    if (!known) {
+      this.sampled.set(id, { id, cgroups, window: new CpuWindow(reading), latest });
+      return;
+    }
+    known.window.add(reading);
+    known.latest = latest;
   }
 }

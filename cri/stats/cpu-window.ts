@@ -30,6 +30,11 @@ export class CpuWindow {
     this.mark = reading;
   }
 
+  /** Whether there is one reading alone. */
+  get isFirst(): boolean {
+    return this.latest === this.base;
+  }
+
   /** Billionths of a core; undefined before the second reading. */
   get nanoCores(): bigint | undefined {
     const spanNs = this.latest.atNs - this.base.atNs;

@@ -8,9 +8,8 @@ import {
   PodSandboxState,
 } from "../../api/messages";
 import { messageOf } from "../../api/errors";
-import { readCgroupCpu } from "../../sys/cgroup-cpu";
 import { readCgroupMemory } from "../../sys/cgroup-memory";
-import { readCgroupTasks } from "../../sys/cgroup-pids";
+import { countCgroupProcesses } from "../../sys/cgroup-pids";
 import { readPressure } from "../../sys/cgroup-pressure";
 import { type InterfaceStats, readNetworkStats } from "../../sys/network-stats";
 import type { CgroupPaths } from "../../sys/cgroups";
@@ -19,6 +18,7 @@ import { currentState } from "../sandbox/status";
 import type { Services } from "../services";
 import type { Sandbox } from "../store/sandbox";
 import { containerStats } from "./container-stats";
+import type { CpuUse } from "./cpu-sampler";
 import { podCgroup } from "./pod-cgroup";
 import { sumCpu, sumMemory } from "./sum-usage";
 import { cpuUsage, ioUsage, memoryUsage } from "./usage-messages";
@@ -44,10 +44,7 @@ export async function sandboxStats(
   });
   const inPods = sandboxes.map(({ id }) => services.store.containersOf(id));
   // side by side, so that what has never been asked for waits once
-  const [nanoCores, flat] = await Promise.all([
-    services.stats.cpu.nanoCores(subjects),
-    containerStats(services, inPods.flat()),
-  ]);
+  const [cpu, flat] = await Promise.all([services.stats.cpu.use(subjects), containerStats(services, inPods.flat())]);
   const stats: Init<PodSandboxStats>[] = [];
   for (const [index, sandbox] of sandboxes.entries()) {
     if (index > 0 && index % turnSize === 0) await new Promise(setImmediate);
@@ -55,7 +52,7 @@ export async function sandboxStats(
     const { id, config } = sandbox;
     const { metadata, labels, annotations } = config;
     const use = ready.has(sandbox)
-      ? useOf(services, { sandbox, cgroup: own.get(id), nanoCores: nanoCores.get(id), containers })
+      ? useOf(services, { sandbox, cgroup: own.get(id), cpu: cpu.get(id), containers })
       : {};
     stats.push({ attributes: { id, metadata, labels, annotations }, linux: { ...use, containers } });
   }
@@ -66,31 +63,28 @@ interface ReadyPod {
   sandbox: Sandbox;
   /** Undefined where it has none of its own. */
   cgroup: CgroupPaths | undefined;
-  nanoCores: bigint | undefined;
+  /** Of its own cgroup. */
+  cpu: CpuUse | undefined;
   containers: Init<ContainerStats>[];
 }
 
 const useOf = (services: Services, pod: ReadyPod): Init<Partial<LinuxPodSandboxStats>> => ({
-  ...(pod.cgroup
-    ? fromCgroup(services, pod.cgroup, pod.nanoCores)
-    : fromContainers(services, pod.sandbox, pod.containers)),
+  ...(pod.cgroup ? fromCgroup(services, pod.cgroup, pod.cpu) : fromContainers(services, pod.sandbox, pod.containers)),
   network: networkUsage(services, pod.sandbox),
 });
 
 function fromCgroup(
   { cgroups }: Services,
   paths: CgroupPaths,
-  nanoCores: bigint | undefined,
+  cpu: CpuUse | undefined,
 ): Init<Partial<LinuxPodSandboxStats>> {
   const timestamp = nowNs();
-  const cpu = readCgroupCpu(cgroups, paths);
   const memory = readCgroupMemory(cgroups, paths);
-  const tasks = readCgroupTasks(cgroups, paths);
   const pressure = (kind: "cpu" | "memory" | "io") => readPressure(cgroups, paths, kind);
   return {
-    cpu: cpu ? cpuUsage({ timestamp, use: cpu, pressure: pressure("cpu") }, nanoCores) : null,
+    cpu: cpu ? cpuUsage(cpu, pressure("cpu")) : null,
     memory: memory ? memoryUsage({ timestamp, use: memory, pressure: pressure("memory") }) : null,
-    process: { timestamp, processCount: { value: BigInt(tasks?.pids.length ?? 0) } },
+    process: { timestamp, processCount: { value: BigInt(countCgroupProcesses(cgroups, paths)) } },
     io: ioUsage(timestamp, pressure("io")),
   };
 }
@@ -102,10 +96,7 @@ function fromContainers(
 ): Init<Partial<LinuxPodSandboxStats>> {
   const timestamp = nowNs();
   const running = store.containersOf(sandbox.id).filter((container) => container.isRunning);
-  const count = running.reduce(
-    (sum, { record }) => sum + (readCgroupTasks(cgroups, record.cgroups)?.pids.length ?? 0),
-    0,
-  );
+  const count = running.reduce((sum, { record }) => sum + countCgroupProcesses(cgroups, record.cgroups), 0);
   return {
     cpu: sumCpu(containers, timestamp),
     memory: sumMemory(containers, timestamp),

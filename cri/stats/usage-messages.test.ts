@@ -4,30 +4,13 @@ import { cpuUsage, ioUsage, memoryUsage, swapUsage } from "./usage-messages";
 
 const memory = (change: Partial<CgroupMemory>): CgroupMemory => ({
   usage: 1000n,
-  maxUsage: 2000n,
   limit: undefined,
-  reservation: undefined,
   workingSet: 700n,
   rss: 400n,
-  cache: 500n,
-  mappedFile: 0n,
-  activeFile: 0n,
-  inactiveFile: 300n,
-  kernel: 0n,
   swap: 20n,
   swapLimit: undefined,
   pageFaults: 7n,
   majorPageFaults: 1n,
-  limitHits: 0n,
-  oomKills: 0n,
-  dirty: 0n,
-  writeback: 0n,
-  highEvents: undefined,
-  maxEvents: undefined,
-  scannedPages: undefined,
-  reclaimedPages: undefined,
-  refaultedAnonPages: undefined,
-  refaultedFilePages: undefined,
   ...change,
 });
 const read = (change: Partial<CgroupMemory>) => ({ timestamp: 5n, use: memory(change), pressure: undefined });
@@ -43,11 +26,9 @@ test("what is available is the limit less the working set, never below zero, and
 });
 
 test("an unknown rate is absent, a rate of zero is not", () => {
-  const throttling = { periods: 0n, throttledPeriods: 0n, throttledNs: 0n, burstPeriods: 0n, burstNs: 0n };
-  const use = { usageNs: 1n, userNs: 0n, systemNs: 0n, ...throttling };
-  const cpu = { timestamp: 5n, use, pressure: undefined };
-  expect(cpuUsage(cpu, undefined).usageNanoCores).toBeNull();
-  expect(cpuUsage(cpu, 0n).usageNanoCores).toEqual({ value: 0n });
+  const use = { timestamp: 5n, usageNs: 1n };
+  expect(cpuUsage({ ...use, nanoCores: undefined }, undefined).usageNanoCores).toBeNull();
+  expect(cpuUsage({ ...use, nanoCores: 0n }, undefined).usageNanoCores).toEqual({ value: 0n });
 });
 
 test("pressure is told in ns, with the half that the kernel lacks left out", () => {

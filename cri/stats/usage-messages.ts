@@ -1,24 +1,27 @@
 import type { CpuUsage, Init, IoUsage, MemoryUsage, PsiData, PsiStats, SwapUsage } from "../../api/messages";
-import type { CgroupCpu } from "../../sys/cgroup-cpu";
 import type { CgroupMemory } from "../../sys/cgroup-memory";
 import type { Pressure, Stall } from "../../sys/cgroup-pressure";
+import type { CpuUse } from "./cpu-sampler";
 
-/** A use and when it was read: ns since 1970. */
-export interface Read<T> {
+/** Memory and when it was read: ns since 1970. */
+export interface MemoryReading {
   timestamp: bigint;
-  use: T;
+  use: CgroupMemory;
   pressure: Pressure | undefined;
 }
 
-export const cpuUsage = (read: Read<CgroupCpu>, nanoCores: bigint | undefined): Init<CpuUsage> => ({
-  timestamp: read.timestamp,
-  usageCoreNanoSeconds: { value: read.use.usageNs },
+export const cpuUsage = (
+  { timestamp, usageNs, nanoCores }: CpuUse,
+  pressure: Pressure | undefined,
+): Init<CpuUsage> => ({
+  timestamp,
+  usageCoreNanoSeconds: { value: usageNs },
   usageNanoCores: nanoCores === undefined ? null : { value: nanoCores },
-  psi: psiStats(read.pressure),
+  psi: psiStats(pressure),
 });
 
 /** Without a limit nothing is said of what is available: the kubelet knows the node's. */
-export const memoryUsage = ({ timestamp, use, pressure }: Read<CgroupMemory>): Init<MemoryUsage> => ({
+export const memoryUsage = ({ timestamp, use, pressure }: MemoryReading): Init<MemoryUsage> => ({
   timestamp,
   workingSetBytes: { value: use.workingSet },
   availableBytes: left(use.limit, use.workingSet),
@@ -29,7 +32,7 @@ export const memoryUsage = ({ timestamp, use, pressure }: Read<CgroupMemory>): I
   psi: psiStats(pressure),
 });
 
-export const swapUsage = ({ timestamp, use }: Read<CgroupMemory>): Init<SwapUsage> => ({
+export const swapUsage = ({ timestamp, use }: MemoryReading): Init<SwapUsage> => ({
   timestamp,
   swapAvailableBytes: left(use.swapLimit, use.swap),
   swapUsageBytes: { value: use.swap },

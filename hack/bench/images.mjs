@@ -60,17 +60,12 @@ function* files(layer, layerBytes, { next, sources }) {
   }
 }
 
-/** Images of the same files, others for each seed; { gzip, zstd }. */
-function bigImages(unpackedBytes, seed) {
+/** An image of other files for each seed: a layer that is there already would not be fetched or not be unpacked. */
+function bigImage(unpackedBytes, { seed, compression }) {
   const next = numbers(seed);
   const sources = pools(next);
-  const layers = { gzip: [], zstd: [] };
-  for (let n = 0; n < LAYERS; n++) {
-    const archive = tar(files(n, Math.floor(unpackedBytes / LAYERS), { next, sources }));
-    for (const [compression, made] of Object.entries(layers)) made.push(makeLayer(archive, compression));
-  }
-  const image = (made) => makeImage({ layers: made, config: SHELL });
-  return { gzip: image(layers.gzip), zstd: image(layers.zstd) };
+  const layer = (n) => makeLayer(tar(files(n, Math.floor(unpackedBytes / LAYERS), { next, sources })), compression);
+  return makeImage({ layers: Array.from({ length: LAYERS }, (_, n) => layer(n)), config: SHELL });
 }
 
 async function push({ url, address }, [repository, tag], image) {
@@ -92,8 +87,10 @@ export async function pushSmallImages(registry) {
  */
 export async function pushBigImages(registry, { unpackedMib, rounds }) {
   const references = { gzip: [], zstd: [], compressedMib: {} };
+  let seed = 0;
   for (let round = 1; round <= rounds; round++)
-    for (const [compression, image] of Object.entries(bigImages(unpackedMib * 2 ** 20, round))) {
+    for (const compression of ["gzip", "zstd"]) {
+      const image = bigImage(unpackedMib * 2 ** 20, { seed: ++seed, compression });
       references[compression].push(await push(registry, ["bench/big", `${compression}-${round}`], image));
       references.compressedMib[compression] = image.layers.reduce((sum, { size }) => sum + size, 0) / 2 ** 20;
     }
