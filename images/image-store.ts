@@ -6,10 +6,11 @@ import { removeTemporaries, syncDirectory, writeFileDurably } from "../sys/durab
 import { faultPoint } from "../sys/fault-points";
 import { KeyedLock } from "../sys/keyed-lock";
 import { MultiMap } from "../sys/multi-map";
+import { PrefixMap } from "../sys/prefix-map";
 import { diskError } from "./disk-error";
 import { readSettings } from "./image-config";
 import { isRecord } from "./json-object";
-import { asImageId, formatReference, parseReference, repositoryName } from "./reference";
+import { asImageId, formatReference, minIdLength, parseReference, repositoryName } from "./reference";
 import type { Descriptor, ImageRecord } from "./types";
 
 export interface ImageStoreModules {
@@ -24,7 +25,7 @@ export interface ImageStoreModules {
  * tag names one image. Answers come from memory.
  */
 export class ImageStore {
-  private readonly records = new Map<ImageId, ImageRecord>();
+  private readonly records = new PrefixMap<ImageId, ImageRecord>("sha256:".length + minIdLength);
   private readonly byName = new Map<string, ImageId>();
   /** By each blob (configuration, manifest, compressed layers), and by each layer. */
   private readonly byBlob = new MultiMap<Digest, ImageRecord>();
@@ -118,7 +119,7 @@ export class ImageStore {
     if (hex?.length === 64) return this.records.get(`sha256:${hex}` as ImageId);
     const named = this.resolveName(text);
     if (named || hex === undefined) return named;
-    const matches = [...this.records.values()].filter(({ id }) => hexOf(id).startsWith(hex));
+    const matches = this.records.startingWith(`sha256:${hex}`);
     return matches.length === 1 ? matches[0] : undefined;
   }
 

@@ -105,10 +105,14 @@ export function formatReference(reference: Reference): string {
   return reference.digest === undefined ? `${name}:${reference.tag}` : `${name}@${reference.digest}`;
 }
 
+/** A shorter beginning of an image's ID stands for none. */
+export const minIdLength = 4;
+const imageId = new RegExp(`^(?:sha256:)?([0-9a-f]{${minIdLength},64})$`);
+
 /**
  * The hex digits of a text that can be an image's ID or the beginning of one, with or without "sha256:". A name such
  * as "cafe" looks the same, so the caller looks among the images whether one has it; undefined for all other texts.
  */
 export function asImageId(text: string): string | undefined {
-  return /^(?:sha256:)?([0-9a-f]{4,64})$/.exec(text)?.[1];
+  return imageId.exec(text)?.[1];
 }
