@@ -48,6 +48,7 @@ export function plot({ title, unit, series }) {
   });
   return `${[
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12" fill="${GREY}">`,
+    `<title>${escaped(`${title}, ${unit}`)} by number of pods</title>`,
     text(MARGIN.left, 22, `${title}, ${unit}`, 'font-size="14"'),
     ...grid,
     ...axis,
