@@ -26,6 +26,19 @@ test("runProcess() passes no descriptor on", async () => {
   }
 });
 
+test("runProcess() kills the group of a command that is called off, and throws why", async () => {
+  const reason = new Error("nobody wants it");
+  const off = new AbortController();
+  setTimeout(() => off.abort(reason), 100);
+  const request = { file: "/bin/sh", args: ["-c", "sleep 20 & sleep 20"], env: { PATH: "/usr/bin:/bin" } };
+  const began = performance.now();
+  const run = () => runProcess({ ...request, timeoutMs: 30_000, signal: off.signal });
+  await expect(run()).rejects.toBe(reason);
+  // and one that is called off before it begins
+  await expect(run()).rejects.toBe(reason);
+  expect(performance.now() - began).toBeLessThan(10_000);
+});
+
 test("runProcess() kills the group of a command that takes too long", async () => {
   await expect(sh("sleep 60 & sleep 60", 100)).rejects.toMatchObject({ code: "DeadlineExceeded" });
 });

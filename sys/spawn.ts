@@ -131,6 +131,8 @@ export interface RunRequest extends Omit<SpawnRequest, "fds"> {
   timeoutMs: number;
   /** What is kept of stdout and stderr together. */
   limitBytes?: number;
+  /** The process group is killed when it aborts, and its reason thrown. */
+  signal?: AbortSignal;
 }
 
 export interface RunResult {
@@ -155,18 +157,25 @@ export async function runProcess(request: RunRequest): Promise<RunResult> {
     fs.closeSync(err.child);
   }
   let late = false;
-  const timer = setTimeout(() => {
-    late = true;
+  const end = () => {
     killGroup(child.pid);
     out.stream.destroy();
     err.stream.destroy();
+  };
+  const timer = setTimeout(() => {
+    late = true;
+    end();
   }, request.timeoutMs);
+  const { signal } = request;
+  signal?.addEventListener("abort", end);
+  if (signal?.aborted) end();
   try {
     const [stdout, stderr, exit] = await Promise.all([
       readAll(out.stream, limit),
       readAll(err.stream, limit),
       child.exited,
     ]);
+    signal?.throwIfAborted();
     if (late) {
       const command = `${request.name ?? path.basename(request.file)} ${request.args.join(" ")}`.slice(0, 200);
       throw new BerthError(
@@ -177,6 +186,7 @@ export async function runProcess(request: RunRequest): Promise<RunResult> {
     return { code: exit.code, stdout, stderr };
   } finally {
     clearTimeout(timer);
+    signal?.removeEventListener("abort", end);
   }
 }
 

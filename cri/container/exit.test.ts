@@ -29,7 +29,8 @@ test("recordExit() leaves the runtime its files until it has done with the start
   const order: string[] = [];
   const deleting = { ...services, runtimes: { get: () => ({ deleteEnded: async () => order.push("deleted") }) } };
   const ended = container({ createdAtNs: "1000" });
-  ended.starting = new Promise<void>((resolve) => setTimeout(resolve, 20)).then(() => void order.push("started"));
+  const started = new Promise<void>((resolve) => setTimeout(resolve, 20)).then(() => void order.push("started"));
+  ended.starting = { ended: started, giveUp: () => void order.push("given up") };
   await recordExit(deleting as unknown as Services, ended, { code: 0, reason: "", message: "", finishedAtNs: "1500" });
   expect(order).toEqual(["started", "deleted"]);
 });

@@ -7,6 +7,9 @@ import { isAlive } from "../../sys/process-identity";
 import type { Services } from "../services";
 import type { Container, ContainerExit } from "../store/container";
 
+/** A start takes some milliseconds, and more on a node where much starts at once. */
+const startPatienceMs = 10_000;
+
 /** A container whose end nobody saw, as the kubelet knows it from containerd. */
 export const unknownExit = (message: string, finishedAtNs: string): ContainerExit => ({
   code: 255,
@@ -77,13 +80,23 @@ export async function clearAfterExit(services: Services, container: Container): 
   await container.cleanUp;
 }
 
+/**
+ * A short one can end before the runtime has seen its start through. One that was killed just before its start may leave
+ * the runtime waiting at exec.fifo for somebody to read, who will not come any more.
+ */
+async function seeStartThrough({ starting }: Container): Promise<void> {
+  if (!starting) return;
+  const timer = setTimeout(starting.giveUp, startPatienceMs);
+  await starting.ended;
+  clearTimeout(timer);
+}
+
 /** Ends processes that outlived a container's first one; then its cgroup and the runtime's record go. */
 export async function clearProcesses({ cgroups, runtimes }: Services, container: Container): Promise<void> {
   const { record, id } = container;
   await faultPoint("StopContainer.processes");
   await cgroups.kill(record.cgroups);
-  // a short one can end before the runtime has seen its start through
-  await container.starting;
+  await seeStartThrough(container);
   await faultPoint("StopContainer.runtime");
   await runtimes.get(record.handler).deleteEnded(id);
   await faultPoint("StopContainer.cgroup");

@@ -34,8 +34,12 @@ export async function startContainer(services: Services, container: Container): 
       const pid = container.record.process?.pid ?? 0;
       const runtimeItself = executableOf(pid);
       const startedAtNs = String(nowNs());
-      const starting = runtimes.get(container.record.handler).start(container.id);
-      container.starting = starting.catch(() => {});
+      const end = new AbortController();
+      const starting = runtimes.get(container.record.handler).start(container.id, end.signal);
+      container.starting = {
+        ended: starting.catch(() => {}),
+        giveUp: () => end.abort(new BerthError("Internal", "its process had ended before it was started")),
+      };
       await faultPoint("StartContainer.runtime-started");
       await starting;
       // runc returns while its own code still runs there, which as process 1 would lose a signal sent right away

@@ -78,8 +78,11 @@ export function checkContainerRecord(record: Record<string, unknown>): Container
 export class Container {
   readonly config: ContainerConfig;
   private waiters: (() => void)[] = [];
-  /** Ends when the runtime has done with starting it, well or not; what it still needs for that must not be cleared. */
-  starting: Promise<void> | undefined;
+  /**
+   * Set when the runtime was asked to start it. `ended` resolves when it has done with that, well or not; what it still
+   * needs for that must not be cleared. giveUp() ends it.
+   */
+  starting: { ended: Promise<void>; giveUp(): void } | undefined;
   /** Ends when the container's process has ended and the runtime has forgotten it. */
   cleanUp: Promise<void> | undefined;
 

@@ -129,9 +129,9 @@ export class OciRuntime {
     return Number(fs.readFileSync(pidFile, "utf8"));
   }
 
-  /** Lets a made container run. */
-  async start(id: string): Promise<void> {
-    await this.call("start", ["start", id]);
+  /** Lets a made container run. The call is ended when `signal` aborts, and its reason thrown. */
+  async start(id: string, signal?: AbortSignal): Promise<void> {
+    await this.call("start", ["start", id], signal);
   }
 
   /** Removes a container from the runtime, by force, its cgroup included. Succeeds where there is none. */
@@ -268,9 +268,10 @@ export class OciRuntime {
     }
   }
 
-  private run(args: string[]): Promise<RunResult> {
+  private run(args: string[], signal?: AbortSignal): Promise<RunResult> {
     return runProcess({
       ...this.program,
+      signal,
       args: [...this.globalArgs, ...args],
       env: runtimeEnvironment(),
       timeoutMs: this.options.timeoutMs,
@@ -291,8 +292,8 @@ export class OciRuntime {
     }
   }
 
-  private async call(what: string, args: string[]): Promise<void> {
-    const result = await this.run(args);
+  private async call(what: string, args: string[], signal?: AbortSignal): Promise<void> {
+    const result = await this.run(args, signal);
     if (result.code !== 0) throw this.failure(what, result);
   }
 

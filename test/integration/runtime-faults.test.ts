@@ -160,6 +160,30 @@ describe("start", () => {
   });
 });
 
+/** crun and runc then wait for a reader of exec.fifo, who is no more: this one waits as they do. */
+test("start of a container whose process is killed just then ends long before the runtime's own time limit", async () => {
+  const handlers = { moody: { path: at("moody-runc") } };
+  const patient = await startDaemon({ registry: registry.url, options: { runtime: { handlers } } });
+  const patientClient = new Client(patient.socket);
+  try {
+    await patientClient.image("PullImage", { image: { image } });
+    const own = podCalls(() => ({ client: patientClient, daemon: patient, image }));
+    const containerId = await own.createContainer(await own.runPod({ linux: { cgroupParent } }, "moody"));
+    misbehave("start", `kill -9 $(cat ${patient.state}/containers/${containerId}/pid); ${hangs}`);
+    const began = performance.now();
+    const message = expect.stringContaining("ended before it was started");
+    await expect(patientClient.runtime("StartContainer", { containerId })).rejects.toMatchObject({ message });
+    expect(performance.now() - began).toBeLessThan(60_000);
+    expect(await own.statusOf(containerId)).toMatchObject({ state: ContainerState.CONTAINER_EXITED, exitCode: 137 });
+    behave();
+    await own.removePods();
+  } finally {
+    behave();
+    patientClient.close();
+    await patient.remove();
+  }
+});
+
 describe("delete", () => {
   test.each([
     ["fails", fails, "delete failed: the disk has fallen off"],
