@@ -11,7 +11,7 @@ import type { RetryPolicy } from "./back-off";
 import { chainIdsOf } from "./chain-id";
 import { ContentStore } from "./content-store";
 import type { DiskUsage } from "./disk-usage";
-import { type CollectedGarbage, collectGarbage, type GarbageCandidates, partsOf } from "./image-gc";
+import { type CollectedGarbage, collectGarbage, type GarbageCandidates } from "./image-gc";
 import { type ImageObserver, observedPull } from "./image-observer";
 import { ImageStore } from "./image-store";
 import { parseJsonObject } from "./json-object";
@@ -63,9 +63,6 @@ export interface FsUsage {
 /** Containers' writable layers are counted file by file; for the whole an answer of this age is good enough. */
 const usageAgeMs = 30_000;
 
-/** After an image was removed, what failed pulls have left goes too, in so long: once for all that are removed meanwhile. */
-const sweepAfterMs = 1000;
-
 /** Images and the root file systems made of them, as cri/ sees them. */
 export class ImageService {
   private readonly leases = new Leases();
@@ -75,7 +72,6 @@ export class ImageService {
   private readonly images: ImageStore;
   private readonly puller: Puller;
   private collecting: Promise<unknown> = Promise.resolve();
-  private sweep: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly options: ImageServiceOptions,
@@ -166,8 +162,7 @@ export class ImageService {
     const record = this.images.resolve(text);
     if (!record) return { blobs: 0, layers: 0 };
     await this.images.remove(record.id);
-    this.sweepSoon();
-    return this.collect(partsOf(record));
+    return this.collect();
   }
 
   /** Takes in the images of an archive (importArchive()), named by it or by `name`. */
@@ -348,14 +343,6 @@ export class ImageService {
   /** For layers that a mount less is upon: as long as each belongs to an image, nothing is unused. */
   private async collectUnused(layers: readonly ChainId[]): Promise<void> {
     if (layers.some((chainId) => !this.images.usesLayer(chainId))) await this.collect({ blobs: [], layers });
-  }
-
-  /** Of all blobs, which takes the longer the more there are, so that no call waits for it. */
-  private sweepSoon(): void {
-    this.sweep ??= setTimeout(() => {
-      this.sweep = undefined;
-      this.collect().catch((error) => this.modules.warn(`collecting garbage: ${messageOf(error)}`));
-    }, sweepAfterMs).unref();
   }
 
   /** Removes blobs and layers that nothing uses, of all or of the candidates alone; runs one at a time. */
