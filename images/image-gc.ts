@@ -1,10 +1,9 @@
-import { type ChainId, type Digest, isDigest } from "../api/ids";
+import type { ChainId, Digest } from "../api/ids";
 import type { ContentStore } from "./content-store";
 import type { ImageStore } from "./image-store";
 import type { LayerStore } from "./layer-store";
 import type { Leases } from "./leases";
 import type { Snapshots } from "./snapshots";
-import type { ImageRecord } from "./types";
 
 export interface ImageGcModules {
   images: Pick<ImageStore, "usesBlob" | "usesLayer">;
@@ -24,16 +23,6 @@ export interface CollectedGarbage {
 export interface GarbageCandidates {
   blobs: readonly Digest[];
   layers: readonly ChainId[];
-}
-
-/** Of an image that is removed: all that its record speaks of, with the index that it was pulled by. */
-export function partsOf(record: ImageRecord): GarbageCandidates {
-  const { id, manifest, digests, layers } = record;
-  const named = digests.map((name) => name.slice(name.lastIndexOf("@") + 1)).filter(isDigest);
-  return {
-    blobs: [...new Set([id, manifest, ...named, ...layers.map(({ blob }) => blob.digest)])],
-    layers: layers.map(({ chainId }) => chainId),
-  };
 }
 
 /**
