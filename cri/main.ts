@@ -204,6 +204,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
       services.events.close();
       services.stats.cpu.stop();
       await server.close(shutdownGraceMs);
+      await images.close();
       streaming.stop();
       stopMetrics();
       await tracing?.stop(tracingGraceMs);

@@ -43,7 +43,7 @@ export class ContentStore implements BlobStore {
 
   /** A damaged blob, one of another size than it had, is removed and not there. */
   async has(digest: Digest): Promise<boolean> {
-    this.modules.leases.touch(digest);
+    this.modules.leases.touchBlob(digest);
     const size = await this.sizeOf(digest);
     if (size === undefined) {
       this.sizes.delete(digest);
@@ -155,17 +155,28 @@ export class ContentStore implements BlobStore {
     try {
       const written = await writeHashed(temporary, source, { limitBytes, expected, onBytes });
       if (expected) checkWritten(expected, written);
-      this.modules.leases.touch(written.digest);
-      await faultPoint("PullImage.blob-rename");
-      await fs.promises.rename(temporary, this.pathOf(written.digest));
-      await faultPoint("PullImage.blob-renamed");
-      await syncDirectory(this.blobs);
-      this.sizes.set(written.digest, written.size);
+      await this.take(temporary, written);
       return written;
     } catch (error) {
       // on a disk that lets nothing be removed it goes with the next start
       await fs.promises.rm(temporary, { force: true }).catch(() => {});
       throw error instanceof BerthError ? error : diskError(temporary, error);
+    }
+  }
+
+  /** From here on it is there. The lease is for a pull that is given up meanwhile: its blob stays known to the leases. */
+  private async take(temporary: string, { digest, size }: { digest: Digest; size: number }): Promise<void> {
+    const { leases } = this.modules;
+    const endLease = leases.begin();
+    try {
+      leases.touchBlob(digest);
+      await faultPoint("PullImage.blob-rename");
+      await fs.promises.rename(temporary, this.pathOf(digest));
+      await faultPoint("PullImage.blob-renamed");
+      await syncDirectory(this.blobs);
+      this.sizes.set(digest, size);
+    } finally {
+      endLease();
     }
   }
 }

@@ -11,9 +11,9 @@ import type { RetryPolicy } from "./back-off";
 import { chainIdsOf } from "./chain-id";
 import { ContentStore } from "./content-store";
 import type { DiskUsage } from "./disk-usage";
-import { type CollectedGarbage, collectGarbage, type GarbageCandidates } from "./image-gc";
+import { type CollectedGarbage, ImageGc } from "./image-gc";
 import { type ImageObserver, observedPull } from "./image-observer";
-import { ImageStore } from "./image-store";
+import { blobsOf, ImageStore } from "./image-store";
 import { parseJsonObject } from "./json-object";
 import { type Layer, LayerStore } from "./layer-store";
 import { Leases } from "./leases";
@@ -70,8 +70,9 @@ export class ImageService {
   private readonly layers: LayerStore;
   private readonly snapshots: Snapshots;
   private readonly images: ImageStore;
+  private readonly gc: ImageGc;
   private readonly puller: Puller;
-  private collecting: Promise<unknown> = Promise.resolve();
+  private readonly unpacker: Unpacker;
 
   constructor(
     private readonly options: ImageServiceOptions,
@@ -81,14 +82,19 @@ export class ImageService {
     const { root, workerScript } = options;
     const { mounts, warn: report } = modules;
     const maxWorkers = options.maxWorkers ?? Math.min(availableParallelism(), 4);
-    const unpacker = new Unpacker({ workerScript, maxWorkers });
+    this.unpacker = new Unpacker({ workerScript, maxWorkers });
     this.blobs = new ContentStore(path.join(root, "content"), { leases });
     this.layers = new LayerStore(
       { root: path.join(root, "layers") },
-      { blobs: this.blobs, leases, mounts, unpacker, report },
+      { blobs: this.blobs, leases, mounts, unpacker: this.unpacker, report },
     );
     this.snapshots = new Snapshots(path.join(root, "snapshots"), { mounts, report });
     this.images = new ImageStore(path.join(root, "images"), { missingOf: (record) => this.missingOf(record), report });
+    const { blobs, layers, snapshots, images } = this;
+    this.gc = new ImageGc({
+      ...{ blobs, layers, snapshots, images, leases },
+      collected: (removed) => modules.observer?.collected(removed),
+    });
     this.puller = new Puller(
       { images: options.images, retry: options.retry },
       {
@@ -105,6 +111,12 @@ export class ImageService {
     await this.layers.open();
     await this.snapshots.open();
     await this.images.open();
+    this.gc.suspectAll();
+  }
+
+  /** Ends what is being unpacked with Cancelled; to be awaited before the process ends. */
+  close(): Promise<void> {
+    return this.unpacker.close();
   }
 
   /**
@@ -161,8 +173,8 @@ export class ImageService {
   async remove(text: string): Promise<CollectedGarbage> {
     const record = this.images.resolve(text);
     if (!record) return { blobs: 0, layers: 0 };
-    await this.images.remove(record.id);
-    return this.collect();
+    await this.forget(record);
+    return this.gc.collect();
   }
 
   /** Takes in the images of an archive (importArchive()), named by it or by `name`. */
@@ -177,7 +189,7 @@ export class ImageService {
       }
     } finally {
       endLease();
-      await this.collect();
+      await this.gc.collect();
     }
     return records;
   }
@@ -324,7 +336,7 @@ export class ImageService {
         if (lost.length === 0) throw error;
       }
     }
-    await this.images.remove(record.id);
+    await this.forget(record);
     throw new BerthError("NotFound", `image ${record.id} is damaged: ${lost.join(", ")} gone`, {
       hint: "pull the image again: only what is gone is fetched",
     });
@@ -340,21 +352,23 @@ export class ImageService {
     return missingLayer && `layer ${missingLayer.chainId} is missing`;
   }
 
-  /** For layers that a mount less is upon: as long as each belongs to an image, nothing is unused. */
-  private async collectUnused(layers: readonly ChainId[]): Promise<void> {
-    if (layers.some((chainId) => !this.images.usesLayer(chainId))) await this.collect({ blobs: [], layers });
+  /** An image is one no more; its parts go with the next collection. */
+  private async forget(record: ImageRecord): Promise<void> {
+    await this.images.remove(record.id);
+    this.gc.suspect({ blobs: blobsOf(record), layers: record.layers.map(({ chainId }) => chainId) });
   }
 
-  /** Removes blobs and layers that nothing uses, of all or of the candidates alone; runs one at a time. */
-  collect(candidates?: GarbageCandidates): Promise<CollectedGarbage> {
-    const { images, blobs, layers, leases, snapshots } = this;
-    const next = this.collecting.then(async () => {
-      const removed = await collectGarbage({ images, blobs, layers, leases, snapshots }, candidates);
-      this.modules.observer?.collected(removed);
-      return removed;
-    });
-    this.collecting = next.catch(() => {});
-    return next;
+  /** For layers that a mount less is upon: as long as each belongs to an image, nothing is unused. */
+  private async collectUnused(layers: readonly ChainId[]): Promise<void> {
+    if (layers.every((chainId) => this.images.usesLayer(chainId))) return;
+    this.gc.suspect({ layers });
+    await this.gc.collect();
+  }
+
+  /** Removes all blobs and layers that nothing uses, also those that nobody has let go of. */
+  collect(): Promise<CollectedGarbage> {
+    this.gc.suspectAll();
+    return this.gc.collect();
   }
 }
 

@@ -27,7 +27,7 @@ export interface ImageStoreModules {
 export class ImageStore {
   private readonly records = new PrefixMap<ImageId, ImageRecord>("sha256:".length + minIdLength);
   private readonly byName = new Map<string, ImageId>();
-  /** By each blob (configuration, manifest, compressed layers), and by each layer. */
+  /** By each blob (blobsOf()), and by each layer. */
   private readonly byBlob = new MultiMap<Digest, ImageRecord>();
   private readonly byLayer = new MultiMap<ChainId, ImageRecord>();
   private sorted: readonly ImageRecord[] | undefined;
@@ -127,7 +127,7 @@ export class ImageStore {
     return this.records.get(id);
   }
 
-  /** Whether this is an image's configuration, its manifest or a layer's blob. */
+  /** Whether this is one of an image's blobs (blobsOf()). */
   usesBlob(digest: Digest): boolean {
     return this.byBlob.has(digest);
   }
@@ -195,11 +195,11 @@ export class ImageStore {
   }
 }
 
-const blobsOf = ({ id, manifest, layers }: ImageRecord): Digest[] => [
-  id,
-  manifest,
-  ...layers.map(({ blob }) => blob.digest),
-];
+/** An image's configuration, its manifest, the indexes that it was pulled by, and its layers' blobs. */
+export function blobsOf({ id, manifest, digests, layers }: ImageRecord): Digest[] {
+  const named = digests.map((name) => name.slice(name.lastIndexOf("@") + 1)).filter(isDigest);
+  return [...new Set([id, manifest, ...named, ...layers.map(({ blob }) => blob.digest)])];
+}
 
 /** Times are decimal numbers without leading zeros. */
 const pulledLastFirst = ({ pulledAtNs: a }: ImageRecord, { pulledAtNs: b }: ImageRecord) =>

@@ -81,7 +81,6 @@ export class LayerStore {
   private readonly limits: { mostEntries: number; mostRatio: number; allowedBytes: number };
   private waiting: Waiting[] = [];
   private committing = false;
-  private inCommit: ReadonlySet<Making> = new Set();
   private discarded = 0;
 
   constructor(
@@ -91,8 +90,7 @@ export class LayerStore {
     const { mostEntries = 4_000_000, mostRatio = 200, allowedBytes = 1 << 30 } = options;
     this.limits = { mostEntries, mostRatio, allowedBytes };
     modules.leases.onIdle(() => {
-      // what is being committed is whole already, and its files must stay where they are until that has ended
-      for (const making of [...this.making.values()]) if (!this.inCommit.has(making)) this.giveUp(making);
+      for (const making of [...this.making.values()]) this.giveUp(making);
     });
   }
 
@@ -110,7 +108,7 @@ export class LayerStore {
 
   /** Whether a layer is whole. */
   has(chainId: ChainId): boolean {
-    this.modules.leases.touch(chainId);
+    this.modules.leases.touchLayer(chainId);
     if (!this.metas.has(chainId)) return false;
     if (fs.existsSync(this.paths(chainId).diff)) return true;
     this.modules.report(`the tree of layer ${chainId} is gone`);
@@ -301,7 +299,8 @@ export class LayerStore {
       });
       this.waiting = [];
       if (batch.length === 0) continue;
-      this.inCommit = new Set(batch.map(({ making }) => making));
+      // what is whole already is not given up: its files must stay where they are
+      const endLease = this.modules.leases.begin();
       try {
         const renames = batch.map(({ making }): [string, string] => {
           const { nextMeta, meta } = this.paths(making.layer.chainId);
@@ -318,7 +317,7 @@ export class LayerStore {
         for (const making of [...this.making.values()]) this.giveUp(making);
         for (const { failed } of batch) failed(error);
       } finally {
-        this.inCommit = new Set();
+        endLease();
       }
     }
     this.committing = false;

@@ -132,6 +132,21 @@ test("pull() ends the download when the last caller gives up", async () => {
   expect(store.blobs.has(layers[0]!.digest)).toBe(false);
 });
 
+test("pull() stages no layer whose last bytes come as it is given up", async () => {
+  const { layers } = registry.putImage("v1", ["last"]);
+  const ready: number[] = [];
+  const { store, puller: pulling } = puller(({ index }) => ready.push(index));
+  const controller = new AbortController();
+  const onProgress = ({ digest, state }: { digest: Digest; state: string }) => {
+    if (digest === layers[0]!.digest && state === "verifying") controller.abort();
+  };
+  const pull = pulling.pull(reference(), { signal: controller.signal, onProgress });
+  await expect(pull).rejects.toMatchObject({ code: "Cancelled" });
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(store.blobs.has(layers[0]!.digest)).toBe(true);
+  expect(ready).toEqual([]);
+});
+
 test("pull() ends the other layers at once when one fails, with that one's error", async () => {
   const { layers } = registry.putImage("v1", ["slow", "bad"]);
   registry.mischief = (request, response) => {

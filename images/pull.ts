@@ -124,6 +124,8 @@ export class Puller {
         limiter.run(async () => {
           try {
             await this.fetchBlob(job, layer);
+            // its last bytes may have come as the pull was given up: the blob is no longer kept for it
+            if (job.signal.aborted) throw abortError(job.signal);
             this.modules.layerReady?.({ index, manifest, config });
           } catch (error) {
             // what fails after the first was ended by it

@@ -11,7 +11,7 @@ export interface UnpackLimits {
   mostBytes: number;
 }
 
-/** What a worker is started for. */
+/** What a worker does. */
 export type Job =
   | {
       kind: "apply";
@@ -25,6 +25,13 @@ export type Job =
     }
   /** Waits until the file system of `directory` is on disk, renames files in it, and waits again. */
   | { kind: "commit"; directory: string; renames: [from: string, to: string][] };
+
+/** What is sent to a worker. */
+export interface Order {
+  job: Job;
+  /** One cell, which is 1 as soon as nobody wants the job done: Atomics.load() sees it at once. */
+  cancelled: Int32Array;
+}
 
 /** A worker's one answer. */
 export type JobResult =

@@ -4,7 +4,7 @@ import type { Digest } from "../../api/ids";
 import { Limiter } from "../../sys/limiter";
 import type { Applied } from "./apply";
 import { type ApplyMode, NeedsParents } from "./directories";
-import type { Job, JobResult, UnpackLimits } from "./job";
+import type { Job, JobResult, Order, UnpackLimits } from "./job";
 
 export interface UnpackerOptions {
   /** The compiled images/unpack/worker.ts. */
@@ -29,10 +29,18 @@ const idleMs = 1000;
 /** V8's heap of one worker: what is remembered of a layer's directories must fit. */
 const heapMegabytes = 512;
 
-/** Runs unpacking jobs in threads of their own, one at a time in each. */
+/**
+ * Runs unpacking jobs in threads of their own, one at a time in each. A thread is asked to stop and never terminated: a
+ * native module that a thread is just loading or calling ends the whole process then (node-addon-api, pull request 902).
+ */
 export class Unpacker {
   private readonly limiter: Limiter;
   private readonly idle = new Map<Worker, NodeJS.Timeout>();
+  /** Of each thread that there is, when it has ended. */
+  private readonly ends = new Map<Worker, Promise<void>>();
+  /** Each ends one job that is running. */
+  private readonly cancels = new Set<() => void>();
+  private isClosed = false;
 
   constructor(private readonly options: UnpackerOptions) {
     this.limiter = new Limiter(options.maxWorkers);
@@ -57,22 +65,36 @@ export class Unpacker {
     if (result.kind !== "committed") throw unexpected(result);
   }
 
+  /** Ends all work with Cancelled; resolves when the last thread has ended. Nothing can be run afterwards. */
+  async close(): Promise<void> {
+    this.isClosed = true;
+    for (const cancel of this.cancels) cancel();
+    for (const [worker, timer] of this.idle) {
+      clearTimeout(timer);
+      this.end(worker);
+    }
+    await Promise.all(this.ends.values());
+  }
+
   private run(job: Job, signal?: AbortSignal): Promise<JobResult> {
     return new Promise((resolve, reject) => {
-      if (signal?.aborted) {
-        reject(new BerthError("Cancelled", "unpacking was cancelled"));
+      const rejectCancelled = () => reject(new BerthError("Cancelled", "unpacking was cancelled"));
+      if (this.isClosed || signal?.aborted) {
+        rejectCancelled();
         return;
       }
       const worker = this.takeWorker();
-      let settle = (): void => reject(new BerthError("Internal", "the unpacking thread ended without an answer"));
-      const stop = () => {
-        settle = () => reject(new BerthError("Cancelled", "unpacking was cancelled"));
-        void worker.terminate();
+      const order: Order = { job, cancelled: new Int32Array(new SharedArrayBuffer(4)) };
+      let isCancelled = false;
+      const cancel = () => {
+        isCancelled = true;
+        Atomics.store(order.cancelled, 0, 1);
       };
+      let settle = (): void => reject(new BerthError("Internal", "the unpacking thread ended without an answer"));
       const onMessage = (result: JobResult) => {
-        // one that is being ended is waited for: its files are closed only then
-        if (signal?.aborted) return;
         settle = () => (result.kind === "needs parents" ? reject(new NeedsParents(result.reason)) : resolve(result));
+        // its files are closed only now
+        if (isCancelled) settle = rejectCancelled;
         onExit();
         this.keepWorker(worker);
       };
@@ -82,13 +104,15 @@ export class Unpacker {
         settle = () => reject(new BerthError(code, `unpacking failed: ${error.message}`, { cause: error }));
       };
       const onExit = () => {
-        signal?.removeEventListener("abort", stop);
+        signal?.removeEventListener("abort", cancel);
+        this.cancels.delete(cancel);
         worker.off("message", onMessage).off("error", onError).off("exit", onExit);
         settle();
       };
       worker.on("message", onMessage).on("error", onError).on("exit", onExit);
-      signal?.addEventListener("abort", stop);
-      worker.postMessage(job);
+      signal?.addEventListener("abort", cancel);
+      this.cancels.add(cancel);
+      worker.postMessage(order);
     });
   }
 
@@ -105,18 +129,32 @@ export class Unpacker {
     });
     // one that fails without work is only forgotten
     worker.on("error", () => {});
-    worker.once("exit", () => this.idle.delete(worker));
+    const end = new Promise<void>((resolve) => {
+      worker.once("exit", () => {
+        this.idle.delete(worker);
+        this.ends.delete(worker);
+        resolve();
+      });
+    });
+    this.ends.set(worker, end);
     return worker;
   }
 
   /** Neither the thread nor its timer keeps the process alive. */
   private keepWorker(worker: Worker): void {
+    if (this.isClosed) {
+      this.end(worker);
+      return;
+    }
     worker.unref();
-    const end = () => {
-      this.idle.delete(worker);
-      void worker.terminate();
-    };
-    this.idle.set(worker, setTimeout(end, idleMs).unref());
+    this.idle.set(worker, setTimeout(() => this.end(worker), idleMs).unref());
+  }
+
+  /** It has no work, and ends by itself. */
+  private end(worker: Worker): void {
+    this.idle.delete(worker);
+    worker.ref();
+    worker.postMessage("end");
   }
 }
 

@@ -10,7 +10,7 @@ import { isDiskFault } from "../disk-error";
 import { type Applied, LayerWriter, WhiteoutRemover } from "./apply";
 import { decompressed } from "./decompress";
 import { Directories, NeedsParents } from "./directories";
-import type { Job, JobResult } from "./job";
+import type { Job, JobResult, Order } from "./job";
 import { isLayersFault } from "./layers-fault";
 import type { TarSink } from "./tar-entry";
 import { TarReader } from "./tar-reader";
@@ -20,7 +20,7 @@ import { TarReader } from "./tar-reader";
  * the first entry is read until the last is written, and all calls that take a path are synchronous, so that they run
  * on this thread.
  */
-async function run(job: Job): Promise<JobResult> {
+async function run({ job, cancelled }: Order): Promise<JobResult> {
   if (job.kind === "commit") {
     await faultPoint("PullImage.commit-sync");
     syncFilesystem(job.directory);
@@ -30,17 +30,20 @@ async function run(job: Job): Promise<JobResult> {
     syncFilesystem(job.directory);
     return { kind: "committed" };
   }
-  return { kind: "applied", applied: await apply(job) };
+  return { kind: "applied", applied: await apply(job, cancelled) };
 }
 
-async function apply(job: Job & { kind: "apply" }): Promise<Applied> {
+type ApplyJob = Job & { kind: "apply" };
+
+async function apply(job: ApplyJob, cancelled: Int32Array): Promise<Applied> {
+  goOn(cancelled);
   const blob = fs.openSync(job.blob, "r");
   try {
     await faultPoint("PullImage.unpacking");
     const release = confineThread(job.tree);
     let applied: Applied;
     try {
-      applied = await write(blob, job);
+      applied = await write(blob, job, cancelled);
     } finally {
       release();
     }
@@ -51,12 +54,12 @@ async function apply(job: Job & { kind: "apply" }): Promise<Applied> {
   }
 }
 
-async function write(blob: number, job: Job & { kind: "apply" }): Promise<Applied> {
+async function write(blob: number, job: ApplyJob, cancelled: Int32Array): Promise<Applied> {
   const directories = new Directories("", job.mode);
-  if (job.mode === "merged") await readLayer(blob, job, new WhiteoutRemover(directories));
+  if (job.mode === "merged") await readLayer(blob, job, cancelled, new WhiteoutRemover(directories));
   const writer = new LayerWriter(directories, job.mode);
   try {
-    await readLayer(blob, job, writer);
+    await readLayer(blob, job, cancelled, writer);
     return writer.finish();
   } finally {
     writer.close();
@@ -64,11 +67,17 @@ async function write(blob: number, job: Job & { kind: "apply" }): Promise<Applie
 }
 
 /** One pass over the layer: inflates on libuv's threads while this one hashes and writes. */
-async function readLayer(blob: number, { diffId, limits }: Job & { kind: "apply" }, sink: TarSink): Promise<void> {
+async function readLayer(
+  blob: number,
+  { diffId, limits }: ApplyJob,
+  cancelled: Int32Array,
+  sink: TarSink,
+): Promise<void> {
   const hash = createHash("sha256");
   const reader = new TarReader(sink, limits.mostEntries);
   let total = 0;
   for await (const bytes of decompressed(blob)) {
+    goOn(cancelled);
     total += bytes.length;
     if (total > limits.mostBytes) {
       throw new BerthError("ResourceExhausted", `the layer unpacks to more than ${limits.mostBytes} bytes`, {
@@ -83,6 +92,10 @@ async function readLayer(blob: number, { diffId, limits }: Job & { kind: "apply"
   if (digest !== diffId) throw new BerthError("InvalidArgument", `the layer's tar is ${digest}, not ${diffId}`);
 }
 
+function goOn(cancelled: Int32Array): void {
+  if (Atomics.load(cancelled, 0) === 1) throw new BerthError("Cancelled", "unpacking was cancelled");
+}
+
 function failure(error: unknown): JobResult {
   if (error instanceof NeedsParents) return { kind: "needs parents", reason: error.message };
   const errno = errnoOf(error);
@@ -91,8 +104,12 @@ function failure(error: unknown): JobResult {
   return { kind: "failed", code, message: messageOf(error), hint };
 }
 
-parentPort?.on("message", (job: Job) => {
-  void run(job)
+parentPort?.on("message", (order: Order | "end") => {
+  if (order === "end") {
+    parentPort?.close();
+    return;
+  }
+  void run(order)
     .catch(failure)
     .then((result) => parentPort?.postMessage(result));
 });

@@ -2,10 +2,9 @@ import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 import { gzipSync } from "node:zlib";
-import type { Config } from "../../api/config/schema";
 import type { ContainerId } from "../../api/ids";
 import { importArchive } from "../../images/archive-import";
-import { ImageService } from "../../images/image-service";
+import type { ImageService } from "../../images/image-service";
 import { describeTree } from "./layers/describe-tree";
 import { sha256, writeLayout } from "./layers/oci-layout";
 import { type MadeEntry, makeTar } from "./layers/tar-maker";
@@ -16,7 +15,6 @@ jest.setTimeout(60_000);
 
 let workerScript = "";
 let space: Workspace;
-let warnings: string[];
 
 beforeAll(() => {
   workerScript = buildWorkerScript();
@@ -26,27 +24,8 @@ afterAll(() => {
 });
 beforeEach(() => {
   space = new Workspace(workerScript);
-  warnings = [];
 });
 afterEach(() => space.clean());
-
-const config: Config["images"] = {
-  certs_dirs: [],
-  auth_files: [],
-  max_concurrent_downloads: 3,
-  progress_timeout_s: 5,
-  pinned: [],
-  registries: {},
-};
-
-async function openService(name = "root"): Promise<ImageService> {
-  const service = new ImageService(
-    { root: space.at(name), workerScript, images: config },
-    { mounts: space.mounts, warn: (message) => void warnings.push(message) },
-  );
-  await service.open();
-  return service;
-}
 
 const layerTars = () => [
   makeTar([
@@ -75,7 +54,7 @@ async function treeOf(service: ImageService, image: string): Promise<Record<stri
 test("importArchive() takes what skopeo writes as an OCI archive", async () => {
   writeLayout(space.at("layout"), layerTars());
   skopeo(`oci:${space.at("layout")}:test`, `oci-archive:${space.at("a.tar")}:example.com/some/name:1.2`);
-  const service = await openService();
+  const service = await space.openImages();
   const [record] = await service.importArchive(space.at("a.tar"));
   expect(record!.tags).toEqual(["example.com/some/name:1.2"]);
   expect(service.status("example.com/some/name:1.2")).toEqual(record);
@@ -88,7 +67,7 @@ test("importArchive() takes what skopeo writes as a docker archive, compressed a
   execFileSync("zstd", ["-q", space.at("a.tar")]);
   execFileSync("gzip", [space.at("a.tar")]);
   for (const suffix of ["zst", "gz"]) {
-    const service = await openService(suffix);
+    const service = await space.openImages(suffix);
     const [record] = await service.importArchive(space.at(`a.tar.${suffix}`));
     expect(record!.tags).toEqual(["docker.io/library/busybox:1"]);
     expect(Object.keys(await treeOf(service, "busybox:1"))).toEqual([".", "etc", "etc/a", "etc/b"]);
@@ -98,7 +77,7 @@ test("importArchive() takes what skopeo writes as a docker archive, compressed a
 test("exportImage() writes what skopeo reads as both kinds of archive and importArchive() as the same image", async () => {
   writeLayout(space.at("layout"), layerTars());
   skopeo(`oci:${space.at("layout")}:test`, `oci-archive:${space.at("a.tar")}`);
-  const service = await openService();
+  const service = await space.openImages();
   const [record] = await service.importArchive(space.at("a.tar"), "given/name:7");
   expect(record!.tags).toEqual(["docker.io/given/name:7"]);
   await service.exportImage("given/name:7", space.at("b.tar"));
@@ -110,7 +89,7 @@ test("exportImage() writes what skopeo reads as both kinds of archive and import
     execFileSync("umoci", ["unpack", "--image", `${out}:test`, space.at(`bundle-${kind}`)], { stdio: "pipe" });
     expect(describeTree(space.at(`bundle-${kind}`, "rootfs"))).toEqual(await treeOf(service, "given/name:7"));
   }
-  const other = await openService("other");
+  const other = await space.openImages("other");
   const [again] = await other.importArchive(space.at("b.tar"));
   expect({ ...again, pulledAtNs: "" }).toEqual({ ...record, pulledAtNs: "" });
   await service.exportImage(record!.id, space.at("c.tar"));
@@ -131,7 +110,7 @@ test("importArchive() takes docker's old archives with linked layers", async () 
     { name: "manifest.json", data: JSON.stringify(manifest) },
   ]);
   fs.writeFileSync(space.at("old.tar"), archive);
-  const service = await openService();
+  const service = await space.openImages();
   const [record] = await service.importArchive(space.at("old.tar"));
   expect(record!.tags).toEqual(["docker.io/library/old:1", "docker.io/library/old:2"]);
   expect(record!.layers[0]!.blob.mediaType).toBe("application/vnd.oci.image.layer.v1.tar");
@@ -172,7 +151,7 @@ const refused: [name: string, entries: MadeEntry[]][] = [
 ];
 test.each(refused)("importArchive() refuses the archive and keeps nothing when %s", async (_, entries) => {
   fs.writeFileSync(space.at("bad.tar"), makeTar(entries));
-  const service = await openService();
+  const service = await space.openImages();
   await expect(service.importArchive(space.at("bad.tar"))).rejects.toMatchObject({
     code: expect.stringMatching(/^(InvalidArgument|NotFound)$/),
   });
@@ -199,7 +178,7 @@ describe("images and what uses them", () => {
     writeLayout(space.at("layout"), tars);
     fs.rmSync(space.at("a.tar"), { force: true });
     skopeo(`oci:${space.at("layout")}:test`, `oci-archive:${space.at("a.tar")}`);
-    const service = await openService();
+    const service = await space.openImages();
     await service.importArchive(space.at("a.tar"), name);
     return service;
   }
@@ -231,7 +210,7 @@ describe("images and what uses them", () => {
     await service.mountImageReadOnly({ image: id, target: volume });
     await service.remove("a:1");
     expect(left()).toEqual({ blobs: 0, layers: 2, images: 0 });
-    const restarted = await openService();
+    const restarted = await space.openImages();
     expect(restarted.rootfsOwners()).toEqual([containerId]);
     expect(fs.readFileSync(path.join(target, "etc/a"), "utf8")).toBe("a");
     expect(() => fs.writeFileSync(path.join(volume, "etc/a"), "x")).toThrow("EROFS");
@@ -247,9 +226,9 @@ describe("images and what uses them", () => {
     const [layer] = service.status("a:1")!.layers;
     fs.truncateSync(space.at("root/content/blobs/sha256", layer!.blob.digest.slice(7)), 10);
     fs.writeFileSync(space.at("root/images", `${"e".repeat(64)}.json`), '{"version":1');
-    const restarted = await openService();
+    const restarted = await space.openImages();
     expect(restarted.list()).toEqual([]);
-    expect(warnings).toHaveLength(2);
+    expect(space.reports).toHaveLength(2);
     await restarted.importArchive(space.at("a.tar"), "a:1");
     expect(Object.keys(await treeOf(restarted, "a:1"))).toContain("etc/b");
   });
@@ -270,7 +249,7 @@ describe("images and what uses them", () => {
     expect(service.status("a:1")!.id).not.toBe(older.id);
     expect(service.status(older.id)!.tags).toEqual([]);
     expect(service.status(older.id.slice(7, 20))!.id).toBe(older.id);
-    const restarted = await openService();
+    const restarted = await space.openImages();
     expect(restarted.status("a:1")).toEqual(service.status("a:1"));
     expect(restarted.list()).toHaveLength(2);
   });

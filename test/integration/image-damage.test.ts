@@ -1,10 +1,9 @@
 import fs from "node:fs";
 import path from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from "@jest/globals";
-import type { Config } from "../../api/config/schema";
 import type { ContainerId, Digest } from "../../api/ids";
 import { FakeRegistry } from "../../images/fake-registry";
-import { ImageService } from "../../images/image-service";
+import type { ImageService } from "../../images/image-service";
 import { makeImage, makeLayer } from "../support/images";
 import { describeTree } from "./layers/describe-tree";
 import { buildWorkerScript } from "./layers/worker-script";
@@ -17,7 +16,6 @@ let workerScript = "";
 let space: Workspace;
 let registry: FakeRegistry;
 let name = "";
-let warnings: string[];
 
 const image = makeImage({
   layers: [
@@ -36,7 +34,6 @@ afterAll(() => {
 });
 beforeEach(async () => {
   space = new Workspace(workerScript);
-  warnings = [];
   registry = new FakeRegistry();
   name = `${await registry.start()}/team/app:v1`;
   for (const { bytes, mediaType } of image.blobs) registry.putBlob(bytes, mediaType);
@@ -46,24 +43,6 @@ afterEach(async () => {
   await registry.stop();
   space.clean();
 });
-
-async function openService(): Promise<ImageService> {
-  const images: Config["images"] = {
-    certs_dirs: [],
-    auth_files: [],
-    max_concurrent_downloads: 3,
-    progress_timeout_s: 5,
-    pinned: [],
-    registries: {},
-  };
-  const retry = { attempts: 2, firstPauseMs: 5, longestPauseMs: 10 };
-  const service = new ImageService(
-    { root: space.at("root"), workerScript, images, retry },
-    { mounts: space.mounts, warn: (message) => void warnings.push(message) },
-  );
-  await service.open();
-  return service;
-}
 
 /** What is asked of the registry from now on, less the question what the tag stands for. */
 function fetched(): () => string[] {
@@ -102,11 +81,11 @@ test.each<[string, string, (file: string) => void]>([
   ["the configuration is gone", image.config.digest, (file) => fs.rmSync(file)],
   ["the manifest is gone", image.digest, (file) => fs.rmSync(file)],
 ])("an image is not listed after a start when %s, and a pull fetches that alone", async (_, digest, damage) => {
-  await (await openService()).pull(name);
+  await (await space.openImages()).pull(name);
   damage(blobFile(digest));
-  const service = await openService();
+  const service = await space.openImages();
   expect(service.list()).toEqual([]);
-  expect(warnings.join()).toContain(digest);
+  expect(space.reports.join()).toContain(digest);
   const asked = fetched();
   await service.pull(name);
   expect(asked()).toEqual([digest]);
@@ -114,9 +93,9 @@ test.each<[string, string, (file: string) => void]>([
 });
 
 test("a layer whose tree is gone is no more after a start, and a pull unpacks it without fetching anything", async () => {
-  const { layers } = await (await openService()).pull(name);
+  const { layers } = await (await space.openImages()).pull(name);
   fs.rmSync(path.join(layerDirectory(layers[0]!.chainId), "diff"), { recursive: true });
-  const service = await openService();
+  const service = await space.openImages();
   expect(service.list()).toEqual([]);
   const asked = fetched();
   await service.pull(name);
@@ -127,7 +106,7 @@ test("a layer whose tree is gone is no more after a start, and a pull unpacks it
 test.each(["a container", "an image volume"])(
   "a layer whose tree goes while the daemon runs is unpacked anew for %s, without fetching anything",
   async (user) => {
-    const service = await openService();
+    const service = await space.openImages();
     const { id, layers } = await service.pull(name);
     fs.rmSync(path.join(layerDirectory(layers[0]!.chainId), "diff"), { recursive: true });
     const asked = fetched();
@@ -145,7 +124,7 @@ test.each(["a container", "an image volume"])(
 
 test("a tree that is made in the place of one that vanished is not whole before it is", async () => {
   const store = await space.openStore();
-  const service = await openService();
+  const service = await space.openImages();
   const { layers } = await service.pull(name);
   const { chainId } = layers[0]!;
   const inStore = space.at("layers", chainId.slice(7));
@@ -161,7 +140,7 @@ test("a tree that is made in the place of one that vanished is not whole before 
 });
 
 test("a blob with other bytes is found when its layer has to be unpacked anew, and fetched again alone", async () => {
-  const service = await openService();
+  const service = await space.openImages();
   const { id, layers } = await service.pull(name);
   rot(layerBlob);
   fs.rmSync(path.join(layerDirectory(layers[1]!.chainId), "diff"), { recursive: true });
@@ -184,19 +163,19 @@ test.each([
   ["configuration", image.config.digest],
   ["manifest", image.digest],
 ])("a %s with other bytes is found by the next pull, and fetched again alone", async (_, digest) => {
-  const service = await openService();
+  const service = await space.openImages();
   const record = await service.pull(name);
   rot(digest);
   const asked = fetched();
   expect((await service.pull(name)).id).toBe(record.id);
   expect(asked()).toEqual([digest]);
-  expect(warnings).toEqual([]);
+  expect(space.reports).toEqual([]);
 });
 
 test("the error names the registry when what is damaged cannot be fetched again", async () => {
-  await (await openService()).pull(name);
+  await (await space.openImages()).pull(name);
   fs.truncateSync(blobFile(layerBlob), 10);
-  const service = await openService();
+  const service = await space.openImages();
   registry.mischief = (request, response) => request.url!.includes("/blobs/") && !!response.writeHead(503).end("busy");
   await expect(service.pull(name)).rejects.toMatchObject({
     code: "RegistryUnavailable",
@@ -206,7 +185,7 @@ test("the error names the registry when what is damaged cannot be fetched again"
 });
 
 test("a manifest that lies about the size of a blob that is there is refused, and harms no other image", async () => {
-  const service = await openService();
+  const service = await space.openImages();
   await service.pull(name);
   const document = JSON.parse(image.bytes.toString("utf8"));
   document.layers[0].size += 1;
@@ -215,14 +194,14 @@ test("a manifest that lies about the size of a blob that is there is refused, an
     code: "InvalidArgument",
     message: expect.stringContaining(document.layers[0].digest),
   });
-  for (const each of [service, await openService()]) {
+  for (const each of [service, await space.openImages()]) {
     expect(each.list()).toHaveLength(1);
     expect(await namesIn(each)).toEqual(names);
   }
 });
 
 test("an export refuses a blob with other bytes", async () => {
-  const service = await openService();
+  const service = await space.openImages();
   await service.pull(name);
   rot(layerBlob);
   await expect(service.exportImage(name, space.at("out.tar"))).rejects.toMatchObject({

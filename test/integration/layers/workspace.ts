@@ -2,8 +2,10 @@ import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import type { Config } from "../../../api/config/schema";
 import type { ContainerId } from "../../../api/ids";
 import { ContentStore } from "../../../images/content-store";
+import { ImageService } from "../../../images/image-service";
 import { type Layer, LayerStore } from "../../../images/layer-store";
 import { Leases } from "../../../images/leases";
 import { Snapshots } from "../../../images/snapshots";
@@ -16,6 +18,15 @@ export interface Limits {
   mostRatio?: number;
   allowedBytes?: number;
 }
+
+const images: Config["images"] = {
+  certs_dirs: [],
+  auth_files: [],
+  max_concurrent_downloads: 3,
+  progress_timeout_s: 5,
+  pinned: [],
+  registries: {},
+};
 
 /** A directory of one test's own, with stores in it; clean() leaves nothing, mounts included. */
 export class Workspace {
@@ -44,6 +55,17 @@ export class Workspace {
     const snapshots = new Snapshots(path.join(root, "snapshots"), { mounts, report });
     await snapshots.open();
     return { leases, blobs, layers, snapshots };
+  }
+
+  /** Images below a directory of that name, as a daemon opens them at its start. */
+  async openImages(name = "root"): Promise<ImageService> {
+    const retry = { attempts: 2, firstPauseMs: 5, longestPauseMs: 10 };
+    const service = new ImageService(
+      { root: this.at(name), workerScript: this.workerScript, images, retry },
+      { mounts: this.mounts, warn: (message) => void this.reports.push(message) },
+    );
+    await service.open();
+    return service;
   }
 
   /** Takes the blobs of a layout in `layout/` into a store. */
