@@ -6,7 +6,7 @@
 // usage: hack/bench.mjs [--containerd built|debian] [--rounds 3] [--counts 1,10,100,300]
 //                       [--out docs] [--json FILE] [--smoke]
 //   --containerd S   which one: that of hack/build-containerd.sh, or Debian's; the first that is there by default
-//   --rounds N       bursts of each size, pulls and starts of each daemon
+//   --rounds N       bursts of each size and starts of each daemon; pulls are two more
 //   --counts N,...   pods for the plots; 100 is always among them
 //   --out DIR        where the table and the plots go
 //   --json FILE      every figure
@@ -59,7 +59,7 @@ if (![rounds, ...counts].every((n) => Number.isInteger(n) && n > 0)) {
 
 /**
  * few, many: pods at once; most: pods that are listed; counts: of pods, for the plots; images: on a node; singles: pods one after the other,
- * and rounds of the floor; rounds: of bursts, pulls and starts.
+ * and rounds of the floor; rounds: of bursts and starts; pulls: of each compression; lists, stats: calls.
  */
 const SIZES = values.smoke
   ? {
@@ -70,7 +70,9 @@ const SIZES = values.smoke
       images: [2, 4],
       singles: 1,
       rounds: 1,
+      pulls: 1,
       lists: 2,
+      stats: 2,
       settleMs: 0,
       idleSeconds: 2,
       imageMib: 4,
@@ -83,7 +85,9 @@ const SIZES = values.smoke
       images: [10, 1000, 10_000],
       singles: 20,
       rounds,
-      lists: 20,
+      pulls: rounds + 2,
+      lists: 200,
+      stats: 20,
       settleMs: 5000,
       idleSeconds: 60,
       imageMib: 600,
@@ -110,7 +114,7 @@ async function measureSingles(measured) {
 
 /** Bursts of each size; with all up in the last round, what depends on how many there are. */
 async function measureBursts(measured) {
-  const { few, many, counts, rounds, lists, settleMs, idleSeconds } = SIZES;
+  const { few, many, counts, rounds, stats, settleMs, idleSeconds } = SIZES;
   const singles = Math.min(10, SIZES.singles);
   for (const count of [...new Set([...counts, few, many])].sort((a, b) => a - b)) {
     const isLargest = count > many; // once is enough
@@ -127,7 +131,7 @@ async function measureBursts(measured) {
           const { daemon, monitors } = await one.looked(count, { settleMs, singles });
           if (count === many) {
             one.add("memory", daemon.mib + monitors.mib);
-            await one.timeLists(["ListContainerStats", "ListPodSandboxStats", "ListPodSandboxMetrics"], lists);
+            await one.timeLists(["ListContainerStats", "ListPodSandboxStats", "ListPodSandboxMetrics"], stats);
             await one.idle(idleSeconds);
             for (let n = 0; n < rounds; n++) await one.restart();
           }
@@ -153,7 +157,7 @@ async function measureLists(one) {
 async function measurePulls(measured, images) {
   for (const compression of ["gzip", "zstd"]) {
     const key = { gzip: "pullGzip", zstd: "pullZstd" }[compression];
-    for (let round = 0; round < SIZES.rounds; round++)
+    for (let round = 0; round < SIZES.pulls; round++)
       for (const one of inTurn(measured, round)) {
         execFileSync("sync"); // what the one before has left to be written
         const seconds = await one.pull(images[compression][round]);
@@ -232,7 +236,7 @@ try {
   );
   await measureBursts(measured);
   say("images");
-  const images = await pushBigImages(registry, { unpackedMib: SIZES.imageMib, rounds: SIZES.rounds });
+  const images = await pushBigImages(registry, { unpackedMib: SIZES.imageMib, rounds: SIZES.pulls });
   await measurePulls(measured, images);
   for (const one of measured) await one.clear();
   const manyImages = await measureImages({

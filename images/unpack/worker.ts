@@ -5,6 +5,7 @@ import { BerthError, codeOf, messageOf } from "../../api/errors";
 import { confineThread } from "../../sys/chroot";
 import { faultPoint } from "../../sys/fault-points";
 import { errnoOf } from "../../sys/libc";
+import { dropFromPageCache } from "../../sys/page-cache";
 import { syncFilesystem } from "../../sys/sync-filesystem";
 import { isDiskFault } from "../disk-error";
 import { type Applied, LayerWriter, WhiteoutRemover } from "./apply";
@@ -47,6 +48,7 @@ async function apply(job: ApplyJob, cancelled: Int32Array): Promise<Applied> {
     } finally {
       release();
     }
+    dropFromPageCache(blob);
     await faultPoint("PullImage.unpacked");
     return applied;
   } finally {
