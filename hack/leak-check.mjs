@@ -37,7 +37,10 @@ function snapshot() {
       .map((rule) => `${command} ${rule}`),
   );
   return {
-    mount: mounts().map(({ point, type }) => `${point} (${type})`),
+    // ip(8) mounts /run/netns over itself for the first `ip netns add` of a machine, and leaves it to all others
+    mount: mounts()
+      .filter(({ point }) => point !== "/run/netns")
+      .map(({ point, type }) => `${point} (${type})`),
     "network namespace": [...namespaces("net").keys()],
     cgroup: cgroups().filter((one) => CGROUPS.test(one)),
     process: processes()

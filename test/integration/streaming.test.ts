@@ -427,10 +427,14 @@ describe("URLs", () => {
   });
 });
 
+/** Before the first transport's sessions: a collection of garbage may leave less than that for the second. */
+let memoryAtFirst: number | undefined;
+
 test.each(transports)(
   `${SESSIONS} sessions at once over %s with 1 MiB through each: all bytes right, and a minute later nothing is left`,
   async (transport) => {
     const before = { fds: daemonFds(), memory: daemonMemory() };
+    memoryAtFirst ??= before.memory;
     const sessions = Array.from({ length: SESSIONS }, () => {
       const bytes = randomBytes(1 << 20);
       const running = start("exec", "--transport", transport, "-i", container, "cat");
@@ -450,7 +454,7 @@ test.each(transports)(
       expect(sha256(running.stdout())).toBe(sha256(bytes));
     }
     expect(await eventually(daemonFds, (fds) => fds <= before.fds + 2)).toBeLessThanOrEqual(before.fds + 2);
-    const limit = before.memory + (20 << 20);
+    const limit = Math.max(before.memory, memoryAtFirst) + (20 << 20);
     const after = await eventually(daemonMemory, (memory) => memory <= limit, 1200);
     console.info({ before: before.memory >> 20, peak: peak >> 20, after: after >> 20 });
     expect(after).toBeLessThanOrEqual(limit);
