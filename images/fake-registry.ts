@@ -48,6 +48,15 @@ export class FakeRegistry {
     return { mediaType, digest, size: body.length };
   }
 
+  /** One that is there in bytes, with the blobs that its manifest names. */
+  putMade(
+    name: string,
+    image: { blobs: { bytes: Buffer; mediaType: string }[]; bytes: Buffer; mediaType: string },
+  ): void {
+    for (const { bytes, mediaType } of image.blobs) this.putBlob(bytes, mediaType);
+    this.putManifest(name, image.bytes, image.mediaType);
+  }
+
   /** An image of one layer for each text. */
   putImage(name: string, layers: string[], architecture = "amd64") {
     const config = this.putBlob(

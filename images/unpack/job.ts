@@ -27,11 +27,10 @@ export type Job =
   | { kind: "commit"; directory: string; renames: [from: string, to: string][] };
 
 /** What is sent to a worker. */
-export interface Order {
-  job: Job;
+export type Order<W extends Job = Job> = W & {
   /** One cell, which is 1 as soon as nobody wants the job done: Atomics.load() sees it at once. */
   cancelled: Int32Array;
-}
+};
 
 /** A worker's one answer. */
 export type JobResult =

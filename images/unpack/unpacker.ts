@@ -84,17 +84,13 @@ export class Unpacker {
         return;
       }
       const worker = this.takeWorker();
-      const order: Order = { job, cancelled: new Int32Array(new SharedArrayBuffer(4)) };
-      let isCancelled = false;
-      const cancel = () => {
-        isCancelled = true;
-        Atomics.store(order.cancelled, 0, 1);
-      };
+      const order: Order = { ...job, cancelled: new Int32Array(new SharedArrayBuffer(4)) };
+      const cancel = () => void Atomics.store(order.cancelled, 0, 1);
       let settle = (): void => reject(new BerthError("Internal", "the unpacking thread ended without an answer"));
       const onMessage = (result: JobResult) => {
         settle = () => (result.kind === "needs parents" ? reject(new NeedsParents(result.reason)) : resolve(result));
         // its files are closed only now
-        if (isCancelled) settle = rejectCancelled;
+        if (Atomics.load(order.cancelled, 0) === 1) settle = rejectCancelled;
         onExit();
         this.keepWorker(worker);
       };

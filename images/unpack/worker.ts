@@ -21,7 +21,7 @@ import { TarReader } from "./tar-reader";
  * the first entry is read until the last is written, and all calls that take a path are synchronous, so that they run
  * on this thread.
  */
-async function run({ job, cancelled }: Order): Promise<JobResult> {
+async function run(job: Order): Promise<JobResult> {
   if (job.kind === "commit") {
     await faultPoint("PullImage.commit-sync");
     syncFilesystem(job.directory);
@@ -31,20 +31,20 @@ async function run({ job, cancelled }: Order): Promise<JobResult> {
     syncFilesystem(job.directory);
     return { kind: "committed" };
   }
-  return { kind: "applied", applied: await apply(job, cancelled) };
+  return { kind: "applied", applied: await apply(job) };
 }
 
-type ApplyJob = Job & { kind: "apply" };
+type ApplyOrder = Order<Job & { kind: "apply" }>;
 
-async function apply(job: ApplyJob, cancelled: Int32Array): Promise<Applied> {
-  goOn(cancelled);
+async function apply(job: ApplyOrder): Promise<Applied> {
+  goOn(job);
   const blob = fs.openSync(job.blob, "r");
   try {
     await faultPoint("PullImage.unpacking");
     const release = confineThread(job.tree);
     let applied: Applied;
     try {
-      applied = await write(blob, job, cancelled);
+      applied = await write(blob, job);
     } finally {
       release();
     }
@@ -56,12 +56,12 @@ async function apply(job: ApplyJob, cancelled: Int32Array): Promise<Applied> {
   }
 }
 
-async function write(blob: number, job: ApplyJob, cancelled: Int32Array): Promise<Applied> {
+async function write(blob: number, job: ApplyOrder): Promise<Applied> {
   const directories = new Directories("", job.mode);
-  if (job.mode === "merged") await readLayer(blob, job, cancelled, new WhiteoutRemover(directories));
+  if (job.mode === "merged") await readLayer(blob, job, new WhiteoutRemover(directories));
   const writer = new LayerWriter(directories, job.mode);
   try {
-    await readLayer(blob, job, cancelled, writer);
+    await readLayer(blob, job, writer);
     return writer.finish();
   } finally {
     writer.close();
@@ -69,17 +69,13 @@ async function write(blob: number, job: ApplyJob, cancelled: Int32Array): Promis
 }
 
 /** One pass over the layer: inflates on libuv's threads while this one hashes and writes. */
-async function readLayer(
-  blob: number,
-  { diffId, limits }: ApplyJob,
-  cancelled: Int32Array,
-  sink: TarSink,
-): Promise<void> {
+async function readLayer(blob: number, job: ApplyOrder, sink: TarSink): Promise<void> {
+  const { diffId, limits } = job;
   const hash = createHash("sha256");
   const reader = new TarReader(sink, limits.mostEntries);
   let total = 0;
   for await (const bytes of decompressed(blob)) {
-    goOn(cancelled);
+    goOn(job);
     total += bytes.length;
     if (total > limits.mostBytes) {
       throw new BerthError("ResourceExhausted", `the layer unpacks to more than ${limits.mostBytes} bytes`, {
@@ -94,7 +90,7 @@ async function readLayer(
   if (digest !== diffId) throw new BerthError("InvalidArgument", `the layer's tar is ${digest}, not ${diffId}`);
 }
 
-function goOn(cancelled: Int32Array): void {
+function goOn({ cancelled }: Order): void {
   if (Atomics.load(cancelled, 0) === 1) throw new BerthError("Cancelled", "unpacking was cancelled");
 }
 

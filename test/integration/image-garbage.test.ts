@@ -1,42 +1,20 @@
 import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from "@jest/globals";
+import { expect, jest, test } from "@jest/globals";
 import type { ContainerId } from "../../api/ids";
-import { FakeRegistry } from "../../images/fake-registry";
 import { type Image, makeImage, makeIndex, makeLayer } from "../support/images";
-import { buildWorkerScript } from "./layers/worker-script";
-import { Workspace } from "./layers/workspace";
+import { imageStorePlace } from "./layers/image-store-place";
 
 /** Blobs and layers that nothing uses go with the next removal of an image, however they came to be there. */
 jest.setTimeout(120_000);
 
-let workerScript = "";
-let space: Workspace;
-let registry: FakeRegistry;
-let host = "";
-
-beforeAll(() => {
-  workerScript = buildWorkerScript();
-});
-afterAll(() => {
-  fs.rmSync(workerScript, { force: true });
-});
-beforeEach(async () => {
-  space = new Workspace(workerScript);
-  registry = new FakeRegistry();
-  host = await registry.start();
-});
-afterEach(async () => {
-  await registry.stop();
-  space.clean();
-});
+const place = imageStorePlace();
 
 /** Puts an image into the registry under a name of its own; gives what it is pulled by. */
 function push(image: Image, name: string): string {
-  for (const { bytes, mediaType } of image.blobs) registry.putBlob(bytes, mediaType);
-  registry.putManifest(name, image.bytes, image.mediaType);
-  return `${host}/team/app:${name}`;
+  place.registry.putMade(name, image);
+  return `${place.host}/team/app:${name}`;
 }
 
 const layersOf = (count: number, bytes = 5000) =>
@@ -45,20 +23,20 @@ const layersOf = (count: number, bytes = 5000) =>
 const hex = (digests: readonly string[]) => digests.map((digest) => digest.slice("sha256:".length)).sort();
 
 /** Hexadecimal, sorted. What was removed is put aside first, under other names. */
-const blobs = () => fs.readdirSync(space.at("root/content/blobs/sha256")).sort();
+const blobs = () => fs.readdirSync(place.space.at("root/content/blobs/sha256")).sort();
 const layers = () =>
   fs
-    .readdirSync(space.at("root/layers"))
+    .readdirSync(place.space.at("root/layers"))
     .filter((name) => /^[0-9a-f]{64}$/.test(name))
     .sort();
 
 test("what a failed pull has left stays for the next, and goes with any image that is removed", async () => {
-  const service = await space.openImages();
+  const service = await place.space.openImages();
   const other = push(makeImage({ layers: layersOf(1) }), "other");
   const image = makeImage({ layers: layersOf(3) });
   const reference = push(image, "whole");
   const last = image.layers[2]!.digest;
-  registry.mischief = ({ url = "" }, response) => {
+  place.registry.mischief = ({ url = "" }, response) => {
     if (!url.includes(last)) return false;
     // when the others have come
     setTimeout(() => response.writeHead(404).end(), 300);
@@ -74,11 +52,11 @@ test("what a failed pull has left stays for the next, and goes with any image th
 });
 
 test("what was left by an earlier run goes with the first image that is removed", async () => {
-  const before = await space.openImages();
+  const before = await place.space.openImages();
   const first = push(makeImage({ layers: layersOf(2) }), "first");
   const { id } = await before.pull(first);
-  fs.rmSync(space.at("root/images", `${id.slice("sha256:".length)}.json`));
-  const service = await space.openImages();
+  fs.rmSync(place.space.at("root/images", `${id.slice("sha256:".length)}.json`));
+  const service = await place.space.openImages();
   expect(service.list()).toEqual([]);
   const second = push(makeImage({ layers: layersOf(1) }), "second");
   await service.pull(second);
@@ -87,25 +65,25 @@ test("what was left by an earlier run goes with the first image that is removed"
 });
 
 test("the index that an image was pulled by stays with it, is not asked for again, and goes with it", async () => {
-  const service = await space.openImages();
+  const service = await place.space.openImages();
   const image = makeImage({ layers: layersOf(1) });
   const index = makeIndex([image]);
   const reference = push(image, "by-index");
-  registry.putManifest("by-index", index.bytes, index.mediaType);
+  place.registry.putManifest("by-index", index.bytes, index.mediaType);
   const other = push(makeImage({ layers: layersOf(1) }), "other");
   await service.pull(reference);
   await service.pull(other);
   await service.remove(other);
   expect(blobs()).toEqual(hex([index.digest, image.digest, image.config.digest, image.layers[0]!.digest]));
-  const asked = registry.requests.length;
+  const asked = place.registry.requests.length;
   await service.pull(reference);
-  expect(registry.requests.slice(asked).map(({ method }) => method)).toEqual(["HEAD"]);
+  expect(place.registry.requests.slice(asked).map(({ method }) => method)).toEqual(["HEAD"]);
   await service.remove(reference);
   expect([blobs(), layers()]).toEqual([[], []]);
 });
 
 test("layers that two images share go with the second, and those under a container with the container", async () => {
-  const service = await space.openImages();
+  const service = await place.space.openImages();
   const [shared, own, above] = layersOf(3);
   const one = push(makeImage({ layers: [shared!, own!] }), "one");
   const two = push(makeImage({ layers: [shared!, above!] }), "two");
@@ -114,7 +92,7 @@ test("layers that two images share go with the second, and those under a contain
   expect(await service.remove(one)).toEqual({ blobs: 3, layers: 1 });
   expect(layers()).toEqual(hex(second.layers.map(({ chainId }) => chainId)));
   const containerId = "c".repeat(64) as ContainerId;
-  const target = space.at("rootfs");
+  const target = place.space.at("rootfs");
   fs.mkdirSync(target);
   await service.mountRootfs({ containerId, image: second.id, target });
   expect(await service.remove(two)).toEqual({ blobs: 4, layers: 0 });
@@ -125,7 +103,7 @@ test("layers that two images share go with the second, and those under a contain
 });
 
 test("a blob that comes to be there when its pull was given up goes too", async () => {
-  const service = await space.openImages();
+  const service = await place.space.openImages();
   const image = makeImage({ layers: layersOf(1) });
   const reference = push(image, "given-up");
   const { digest } = image.layers[0]!;
@@ -150,7 +128,7 @@ test("a blob that comes to be there when its pull was given up goes too", async 
 });
 
 test("pulls that are given up at any moment, beside removals, leave nothing that the next removal does not take", async () => {
-  const service = await space.openImages();
+  const service = await place.space.openImages();
   const base = layersOf(1, 1_000_000)[0]!;
   const references = Array.from({ length: 2 }, (_, n) =>
     push(makeImage({ layers: [base, ...layersOf(4, 100_000)] }), `n${n}`),
@@ -177,7 +155,7 @@ test("pulls that are given up at any moment, beside removals, leave nothing that
   await service.pull(references[0]!);
   await service.remove(references[0]!);
   expect([blobs(), layers()]).toEqual([[], []]);
-  expect(space.reports).toEqual([]);
+  expect(place.space.reports).toEqual([]);
   // of both, or nothing was seen
   expect(Math.min(counts.givenUp, counts.whole)).toBeGreaterThan(0);
 });

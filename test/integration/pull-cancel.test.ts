@@ -89,9 +89,8 @@ test("close() cancels what runs and what waits, and nothing runs afterwards", as
 function push(): string {
   const layers = Array.from({ length: 3 }, () => makeLayer([{ path: "r", body: randomBytes(3_000_000) }], "none"));
   const image = makeImage({ layers });
-  for (const { bytes, mediaType } of image.blobs) registry.putBlob(bytes, mediaType);
   const name = `v${randomBytes(4).toString("hex")}`;
-  registry.putManifest(name, image.bytes, image.mediaType);
+  registry.putMade(name, image);
   return `${host}/team/app:${name}`;
 }
 

@@ -49,8 +49,7 @@ async function startRegistry(): Promise<{ registry: FakeRegistry; host: string }
 async function pullFrom(answer: Answer, auth?: Init<AuthConfig>): Promise<Asked> {
   const image = makeImage({ layers: [makeLayer([{ path: "r", body: randomBytes(200_000) }])] });
   const asked: Asked = { ...(await startRegistry()), image, blob: image.layers[0]!, atMs: [], sentBytes: 0 };
-  for (const { bytes, mediaType } of image.blobs) asked.registry.putBlob(bytes, mediaType);
-  asked.registry.putManifest("v1", image.bytes, image.mediaType);
+  asked.registry.putMade("v1", image);
   asked.registry.mischief = (request, response) => {
     asked.atMs.push(performance.now());
     return answer(request, response, asked);
