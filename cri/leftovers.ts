@@ -55,5 +55,6 @@ export function forgetEarlierBoot({ paths, log }: Pick<Services, "paths" | "log"
   }
   for (const directory of [paths.sandboxes, paths.containers, paths.exits, paths.runtimes])
     fs.rmSync(directory, { recursive: true, force: true });
+  fs.rmSync(paths.expeditesRcu, { force: true });
   log.info("the state is of an earlier boot and is forgotten", { state: paths.state });
 }

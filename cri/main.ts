@@ -8,6 +8,7 @@ import { RuntimeHandlers } from "../oci/runtime/handlers";
 import { daemonCapabilities } from "../oci/spec/capabilities";
 import { Cgroups } from "../sys/cgroups";
 import { keepDescriptorsFromChildren } from "../sys/close-on-exec";
+import { GracePeriods } from "../sys/grace-periods";
 import { KeyedLock } from "../sys/keyed-lock";
 import { takeLockFile } from "../sys/lock-file";
 import { HostMounts } from "../sys/mounts";
@@ -75,6 +76,8 @@ export async function startDaemon(config: Config): Promise<Daemon> {
   for (const name of ["content", "images", "layers", "snapshots", "volumes"])
     makeDirectory(path.join(config.root, name), 0o700);
 
+  const gracePeriods = new GracePeriods({ marker: paths.expeditesRcu, enabled: config.runtime.expedite_rcu });
+  gracePeriods.settle();
   const mounts = new HostMounts();
   const cgroups = new Cgroups();
   const cgroupDriver = cgroupDriverFor(config.runtime.cgroup_driver, cgroups.version);
@@ -140,6 +143,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
     mounts,
     cgroups,
     cgroupDriver,
+    gracePeriods,
     locks: new KeyedLock(),
     streaming,
     noUserNamespaces,
@@ -204,6 +208,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
       services.events.close();
       services.stats.cpu.stop();
       await server.close(shutdownGraceMs);
+      gracePeriods.settle();
       await images.close();
       streaming.stop();
       stopMetrics();

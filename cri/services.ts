@@ -3,6 +3,7 @@ import type { Networks } from "../cni/networks";
 import type { ImageService } from "../images/image-service";
 import type { RuntimeHandlers } from "../oci/runtime/handlers";
 import type { Cgroups } from "../sys/cgroups";
+import type { GracePeriods } from "../sys/grace-periods";
 import type { KeyedLock } from "../sys/keyed-lock";
 import type { Mounts } from "../sys/mounts";
 import type { Namespaces } from "../sys/namespaces";
@@ -28,6 +29,7 @@ export interface Services {
   mounts: Mounts;
   cgroups: Cgroups;
   cgroupDriver: "cgroupfs" | "systemd";
+  gracePeriods: GracePeriods;
   /** One operation at a time on each sandbox and each container, by ID. */
   locks: KeyedLock;
   events: PodEvents;

@@ -19,6 +19,10 @@ export class StatePaths {
   get runtimes(): string {
     return path.join(this.state, "runtimes");
   }
+  /** Is there while this daemon has the kernel expedite its grace periods. */
+  get expeditesRcu(): string {
+    return path.join(this.state, "expedites-rcu");
+  }
 
   /** Records that can't be read are kept here, to be looked at. */
   get damaged(): string {

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Whether a run left something on the machine: mounts, namespaces, cgroups, processes, links, iptables rules, files.
+// Whether a run left something on the machine: mounts, namespaces, cgroups, processes, links, iptables rules, settings, files.
 // usage: hack/leak-check.mjs save FILE        before the run
 //        hack/leak-check.mjs compare FILE     after it; prints what is new and exits 1 if there is something
 import fs from "node:fs";
@@ -48,6 +48,7 @@ function snapshot() {
       .map(({ pid, command, args }) => `${pid} ${command}: ${args}`.slice(0, 200)),
     link: links(),
     rule: chains,
+    setting: [`rcu_expedited ${fs.readFileSync("/sys/kernel/rcu_expedited", "utf8").trim()}`],
     file: [...PLACES.flatMap(list), ...list("/tmp").filter((file) => TEMPORARY.test(file.slice("/tmp/".length)))],
   };
 }

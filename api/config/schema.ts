@@ -94,6 +94,10 @@ export const configSchema = section("Berth: a container runtime for Kubernetes n
       { min: 1, max: 3600 },
       "The longest that one call of the OCI runtime may take, in seconds.",
     ),
+    expedite_rcu: flag(
+      true,
+      "Have /sys/kernel/rcu_expedited on while a pod is made or stopped, which halves the time: see operations.md.",
+    ),
     handlers: tables("A runtime handler, to be named by a RuntimeClass. crun and runc are there of themselves.", {
       path: text("", "The OCI runtime's binary: a path, or a name to be found in PATH."),
       privileged_without_host_devices: flag(false, "A privileged container sees only its own devices."),

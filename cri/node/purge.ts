@@ -2,8 +2,10 @@ import fs from "node:fs";
 import path from "node:path";
 import type { Config } from "../../api/config/schema";
 import { BerthError } from "../../api/errors";
+import { GracePeriods } from "../../sys/grace-periods";
 import { takeLockFile } from "../../sys/lock-file";
 import { readMountInfo } from "../../sys/mount-info";
+import { StatePaths } from "../state-paths";
 
 /**
  * Removes all that a daemon has written: images, state and the plugins' results. Throws FailedPrecondition where a daemon
@@ -20,6 +22,7 @@ export function purge(config: Config, say: (line: string) => void): void {
         hint: "it belongs to a pod: start Berth again, remove its pods, and purge then",
       });
     }
+    new GracePeriods({ marker: new StatePaths(config.state).expeditesRcu, enabled: false }).settle();
     for (const directory of directories) {
       for (const name of fs.readdirSync(directory))
         fs.rmSync(path.join(directory, name), { recursive: true, force: true });

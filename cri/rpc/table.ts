@@ -46,17 +46,18 @@ import { versionRpc } from "./version";
 
 /** The RPCs that are built; the server answers UNIMPLEMENTED for the rest. */
 export function runtimeService(services: Services): Handlers<"RuntimeService"> {
+  const { gracePeriods } = services;
   return {
     Version: () => versionRpc(),
     Status: (request) => status(services, request),
     RuntimeConfig: () => runtimeConfig(services),
     UpdateRuntimeConfig: (request) => updateRuntimeConfig(services, request),
-    RunPodSandbox: (request) => runPodSandbox(services, request),
-    StopPodSandbox: (request) => stopPodSandbox(services, request),
-    RemovePodSandbox: (request) => removePodSandbox(services, request),
+    RunPodSandbox: (request) => gracePeriods.expedite(() => runPodSandbox(services, request)),
+    StopPodSandbox: (request) => gracePeriods.expedite(() => stopPodSandbox(services, request)),
+    RemovePodSandbox: (request) => gracePeriods.expedite(() => removePodSandbox(services, request)),
     PodSandboxStatus: (request) => podSandboxStatus(services, request),
     ListPodSandbox: (request) => listPodSandbox(services, request),
-    CreateContainer: (request) => createContainer(services, request),
+    CreateContainer: (request) => gracePeriods.expedite(() => createContainer(services, request)),
     StartContainer: (request) => startContainer(services, request),
     StopContainer: (request, context) => stopContainer(services, request, context),
     RemoveContainer: (request) => removeContainer(services, request),

@@ -201,10 +201,11 @@ function removeRules(network) {
 
 /**
  * Ends what a reboot would end of a daemon with its root and state in a directory: processes, cgroups, mounts and with
- * them pinned namespaces, the bridge, iptables rules. Files stay. The daemon must be stopped.
+ * them pinned namespaces, the bridge, iptables rules, what it set in the kernel. Files stay. The daemon must be stopped.
  */
 async function powerOff({ directory, bridge, network }) {
   await killAll(directory);
+  if (fs.existsSync(path.join(directory, "state/expedites-rcu"))) fs.writeFileSync("/sys/kernel/rcu_expedited", "0");
   const points = mounts()
     .map(({ point }) => point)
     .filter(within(directory))

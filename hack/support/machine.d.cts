@@ -24,7 +24,7 @@ export function links(): string[];
 export function iptablesRules(command: "iptables" | "ip6tables"): string[];
 /**
  * Ends what a reboot would end of a daemon with its root and state in a directory: processes, cgroups, mounts and with
- * them pinned namespaces, the bridge, iptables rules. Files stay. The daemon must be stopped.
+ * them pinned namespaces, the bridge, iptables rules, what it set in the kernel. Files stay. The daemon must be stopped.
  */
 export function powerOff(what: { directory: string; bridge: string; network: string }): Promise<void>;
 /**
