@@ -25,7 +25,7 @@ describe("Snapshots", () => {
     await snapshots.prepare({ id, chainIds: [], layers: [layer], target: "/t", label });
     snapshots.mountReadOnly({ chainIds: [], layers: [layer], target: "/u", label });
     expect(mounts.calls).toEqual([
-      `overlay /t lower=${layer} upper=${base}/${id}/upper labelled ${label}`,
+      `overlay /t lower=${layer} upper=${base}/${id}/upper labelled ${label} volatile`,
       `overlay /u lower=${layer}:${base}/.empty upper= labelled ${label}`,
     ]);
   });

@@ -13,6 +13,7 @@ const fsconfig = declareSyscall(431, "int, uint, str, str, int");
 const fsmount = declareSyscall(432, "int, uint, uint");
 
 const CLOEXEC = 1;
+const FSCONFIG_SET_FLAG = 0;
 const FSCONFIG_SET_STRING = 1;
 const FSCONFIG_SET_FD = 5;
 const FSCONFIG_CMD_CREATE = 6;
@@ -36,6 +37,12 @@ export interface OverlayMount {
   userNamespace?: string;
   /** The SELinux label of all that is in it. */
   label?: string;
+  /**
+   * Nothing need outlive a crash of the machine: fsync(2) inside does nothing, and to unmount it does not write out all of the
+   * disk that `upper` lies on, which can take seconds (Linux 5.10; filesystems/overlayfs.rst, "Volatile mount"). It can't
+   * be mounted a second time.
+   */
+  volatile?: boolean;
 }
 
 export interface TmpfsOptions {
@@ -127,12 +134,13 @@ export class HostMounts implements Mounts {
   }
 
   /** mount(2) takes one page of options, so the layers go by short links where they would not fit. */
-  private overlayByMount2({ lower, upper, work, target, label }: OverlayMount): void {
+  private overlayByMount2({ lower, upper, work, target, label, volatile }: OverlayMount): void {
     const text = (layers: string[]) =>
       [
         `lowerdir=${layers.join(":")}`,
         ...(upper ? [`upperdir=${upper}`] : []),
         ...(work ? [`workdir=${work}`] : []),
+        ...(volatile ? ["volatile"] : []),
         // a label has commas of its own
         ...(label ? [`context="${label}"`] : []),
       ].join(",");
@@ -190,12 +198,13 @@ function setString(fd: number, key: string, value: string): void {
 }
 
 /** Makes an overlay whose layers `setLower` names, and mounts it. */
-function mountOverlay({ upper, work, target, label }: OverlayMount, setLower: (fd: number) => void): void {
+function mountOverlay({ upper, work, target, label, volatile }: OverlayMount, setLower: (fd: number) => void): void {
   withFd(check(fsopen("overlay", CLOEXEC), "fsopen", "overlay"), (fd) => {
     setLower(fd);
     if (upper) setString(fd, "upperdir", upper);
     if (work) setString(fd, "workdir", work);
     if (label) setString(fd, "context", label);
+    if (volatile) check(fsconfig(fd, FSCONFIG_SET_FLAG, "volatile", null, 0), "fsconfig", "volatile");
     check(fsconfig(fd, FSCONFIG_CMD_CREATE, null, null, 0), "fsconfig", `overlay for ${target}`);
     withFd(check(fsmount(fd, CLOEXEC, 0), "fsmount", target), (mounted) => attachMount(mounted, target));
   });
@@ -205,8 +214,9 @@ function mountOverlay({ upper, work, target, label }: OverlayMount, setLower: (f
 export class RecordingMounts implements Mounts {
   readonly calls: string[] = [];
   overlay(overlay: OverlayMount): void {
-    const { target, lower, upper = "", userNamespace, label } = overlay;
-    const more = `${userNamespace ? ` mapped by ${userNamespace}` : ""}${label ? ` labelled ${label}` : ""}`;
+    const { target, lower, upper = "", userNamespace, label, volatile } = overlay;
+    const mapped = userNamespace ? ` mapped by ${userNamespace}` : "";
+    const more = `${mapped}${label ? ` labelled ${label}` : ""}${volatile ? " volatile" : ""}`;
     this.calls.push(`overlay ${target} lower=${lower.join(":")} upper=${upper}${more}`);
   }
   tmpfs(target: string): void {
