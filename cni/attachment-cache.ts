@@ -12,7 +12,9 @@ const filePattern = /^([0-9a-f]{64})\.json$/;
 
 /**
  * Attachments on disk, one file for each sandbox. A record is there before the first plugin runs and goes after the
- * last DEL has succeeded, so that no crash and no reboot loses an address (CNI spec 1.1.0, section 2 "DEL").
+ * last DEL has succeeded, so that no crash and no reboot loses an address (CNI spec 1.1.0, section 2 "DEL"). Nobody waits
+ * for the disk: a file system that loses power keeps the order of its files' names, if not what is in them, and the name
+ * is enough for the addresses to be given back, which are all that outlives a reboot.
  */
 export class AttachmentCache {
   private readonly ids: Set<SandboxId>;
@@ -34,12 +36,11 @@ export class AttachmentCache {
     return this.ids.has(id);
   }
 
-  /** Returns once the disk has it. */
   async write(attachment: Attachment): Promise<void> {
     const file = this.fileOf(attachment.sandboxId);
     this.ids.add(attachment.sandboxId);
     try {
-      await writeFileDurably(file, JSON.stringify({ version: recordVersion, ...attachment }));
+      await writeFileDurably(file, JSON.stringify({ version: recordVersion, ...attachment }), { sync: false });
     } catch (error) {
       if (!fs.existsSync(file)) this.ids.delete(attachment.sandboxId);
       throw error;

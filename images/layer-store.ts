@@ -255,7 +255,8 @@ export class LayerStore {
     await fs.promises.mkdir(work, { mode: 0o700 });
     await fs.promises.mkdir(merged, { mode: 0o700 });
     await copyRootMetadata(parents[0]!, diff);
-    mounts.overlay({ lower: parents, upper: diff, work, target: merged });
+    // what is written is synced as it is committed, and not here as it is unmounted
+    mounts.overlay({ lower: parents, upper: diff, work, target: merged, volatile: true });
     try {
       return await unpacker.apply({ ...this.requestOf(layer, abort.signal), tree: merged, mode: "merged" });
     } finally {
