@@ -13,6 +13,10 @@ import { Workspace } from "./layers/workspace";
 
 jest.setTimeout(60_000);
 
+/** Where skopeo keeps what it has learnt of blobs, whatever it is told. */
+const skopeoCache = "/var/lib/containers";
+const hadCache = fs.existsSync(skopeoCache);
+
 let workerScript = "";
 let space: Workspace;
 
@@ -21,6 +25,7 @@ beforeAll(() => {
 });
 afterAll(() => {
   fs.rmSync(workerScript, { force: true });
+  if (!hadCache) fs.rmSync(skopeoCache, { recursive: true, force: true });
 });
 beforeEach(() => {
   space = new Workspace(workerScript);
