@@ -130,7 +130,7 @@ const units = () =>
   );
 
   test("stats and metrics are those of the scope and the slice", async () => {
-    const fill = `x=$(head -c ${30 * MiB} /dev/zero | tr '\\0' x); dd if=/dev/zero of=/f bs=1M count=8 conv=fsync; touch /full; sleep 1000; :`;
+    const fill = `x=$(head -c ${30 * MiB} /dev/zero | tr '\\0' x); dd if=/dev/zero of=/f bs=1M count=8; sync; touch /full; sleep 1000; :`;
     const resources = { memoryLimitInBytes: BigInt(200 * MiB) };
     const id = await pod.run("counted", ["sh", "-c", fill], { resources });
     const until = Date.now() + 60_000;
