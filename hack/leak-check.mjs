@@ -3,7 +3,7 @@
 // usage: hack/leak-check.mjs save FILE        before the run
 //        hack/leak-check.mjs compare FILE     after it; prints what is new and exits 1 if there is something
 import fs from "node:fs";
-import { cgroups, iptablesRules, links, mounts, namespaces, processes } from "./support/machine.cjs";
+import { EXPEDITED, cgroups, iptablesRules, links, mounts, namespaces, processes } from "./support/machine.cjs";
 
 /** The programs of a container runtime. Other new processes are somebody else's. */
 const COMMANDS =
@@ -48,7 +48,7 @@ function snapshot() {
       .map(({ pid, command, args }) => `${pid} ${command}: ${args}`.slice(0, 200)),
     link: links(),
     rule: chains,
-    setting: [`rcu_expedited ${fs.readFileSync("/sys/kernel/rcu_expedited", "utf8").trim()}`],
+    setting: [`rcu_expedited ${fs.readFileSync(EXPEDITED, "utf8").trim()}`],
     file: [...PLACES.flatMap(list), ...list("/tmp").filter((file) => TEMPORARY.test(file.slice("/tmp/".length)))],
   };
 }

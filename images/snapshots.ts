@@ -83,9 +83,15 @@ export class Snapshots {
       writeFileAtomically(layersFile, JSON.stringify({ version: 1, chainIds }));
       const lower = layers.length > 0 ? [...layers] : [this.empty];
       await faultPoint("CreateContainer.rootfs-mount");
-      const mapping = { userNamespace: userNamespace?.path, label };
-      // no container outlives a reboot
-      this.modules.mounts.overlay({ lower, upper, work, target, ...mapping, volatile: true });
+      this.modules.mounts.overlay({
+        lower,
+        upper,
+        work,
+        target,
+        userNamespace: userNamespace?.path,
+        label,
+        volatile: true, // no container outlives a reboot
+      });
     } catch (error) {
       this.drop(this.layersOf, id);
       await removeTree(directory);

@@ -1,4 +1,5 @@
 import fs from "node:fs";
+import { withFd } from "./libc";
 
 const kernelSwitch = "/sys/kernel/rcu_expedited";
 
@@ -20,7 +21,6 @@ export interface GracePeriodOptions {
 export class GracePeriods {
   private readonly file: string;
   private waiting = 0;
-  private isOurs = false;
 
   constructor(private readonly options: GracePeriodOptions) {
     this.file = options.kernelSwitch ?? kernelSwitch;
@@ -32,37 +32,33 @@ export class GracePeriods {
     try {
       return await work();
     } finally {
-      if (--this.waiting === 0) this.turnOff();
+      if (--this.waiting === 0) this.settle();
     }
   }
 
   /** Turns off what this daemon has turned on, also in an earlier life that was cut short. */
   settle(): void {
-    this.isOurs = fs.existsSync(this.options.marker);
-    this.turnOff();
+    const { marker } = this.options;
+    if (!fs.existsSync(marker)) return;
+    try {
+      fs.writeFileSync(this.file, "0");
+      fs.rmSync(marker, { force: true });
+    } catch {
+      // the next start tries again
+    }
   }
 
   private turnOn(): void {
     if (!this.options.enabled) return;
     try {
-      if (fs.readFileSync(this.file, "utf8").trim() !== "0") return;
-      fs.writeFileSync(this.options.marker, "");
-      this.isOurs = true;
-      fs.writeFileSync(this.file, "1");
+      // a container's /sys is often read-only: then no marker is made
+      withFd(fs.openSync(this.file, "r+"), (fd) => {
+        if (fs.readFileSync(fd, "utf8").trim() !== "0") return;
+        fs.writeFileSync(this.options.marker, "");
+        fs.writeSync(fd, "1", 0);
+      });
     } catch {
-      // a container's /sys is often read-only
-      this.turnOff();
-    }
-  }
-
-  private turnOff(): void {
-    if (!this.isOurs) return;
-    this.isOurs = false;
-    try {
-      fs.writeFileSync(this.file, "0");
-      fs.rmSync(this.options.marker, { force: true });
-    } catch {
-      // the next start tries again
+      this.settle();
     }
   }
 }

@@ -16,9 +16,6 @@ import { burstFloor } from "./floor.mjs";
 const PINNED = "/run/netns";
 
 const mount = (destination, type, ...options) => ({ destination, type, source: type, options });
-/** Berth has it on as well while it makes and stops pods: what waits for grace periods then waits less. */
-const EXPEDITED = "/sys/kernel/rcu_expedited";
-
 /** Of what every container of the runtimes has, what takes a system call or more. */
 const MOUNTS = [
   mount("/proc", "proc", "nosuid", "noexec", "nodev"),
@@ -201,10 +198,10 @@ fs.mkdirSync(rootfs, { recursive: true });
 execFileSync("tar", ["-xf", "-", "-C", rootfs], { input: tar(busyboxEntries("/bin/busybox")) });
 fs.mkdirSync(place.state);
 execFileSync("mount", ["-t", "tmpfs", "tmpfs", place.state]); // as the runtimes have it
-const wasExpedited = fs.readFileSync(EXPEDITED);
+const wasExpedited = fs.readFileSync(machine.EXPEDITED);
 const wasMounted = machine.mounts().some(({ point }) => point === PINNED);
 try {
-  fs.writeFileSync(EXPEDITED, "1");
+  fs.writeFileSync(machine.EXPEDITED, "1"); // what waits for grace periods waits less under Berth, too
   for (let n = 0; n <= rounds.singles; n++) {
     await turn(); // an interrupt is heard only between
     await single();
@@ -217,7 +214,7 @@ try {
   process.send({ problem: `${error.message}\n${fs.readFileSync(place.log, "utf8").slice(-3000)}` });
   process.exitCode = 1;
 } finally {
-  fs.writeFileSync(EXPEDITED, wasExpedited);
+  fs.writeFileSync(machine.EXPEDITED, wasExpedited);
   for (const { netns } of pods) {
     for (const [name, program] of Object.entries(programs))
       if (fs.existsSync(path.join(place.state, name, netns)))

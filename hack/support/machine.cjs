@@ -4,6 +4,9 @@ const fs = require("node:fs");
 const path = require("node:path");
 const { setTimeout: sleep } = require("node:timers/promises");
 
+/** By what the kernel hurries its grace periods; Berth has it on while a pod is made or stopped. */
+const EXPEDITED = "/sys/kernel/rcu_expedited";
+
 const read = (file) => {
   try {
     return fs.readFileSync(file, "utf8");
@@ -205,7 +208,7 @@ function removeRules(network) {
  */
 async function powerOff({ directory, bridge, network }) {
   await killAll(directory);
-  if (fs.existsSync(path.join(directory, "state/expedites-rcu"))) fs.writeFileSync("/sys/kernel/rcu_expedited", "0");
+  if (fs.existsSync(path.join(directory, "state/expedites-rcu"))) fs.writeFileSync(EXPEDITED, "0");
   const points = mounts()
     .map(({ point }) => point)
     .filter(within(directory))
@@ -229,4 +232,15 @@ async function takeAway(daemon) {
   fs.rmSync(daemon.directory, { recursive: true, force: true });
 }
 
-module.exports = { output, mounts, processes, cgroups, namespaces, links, iptablesRules, powerOff, takeAway };
+module.exports = {
+  EXPEDITED,
+  output,
+  mounts,
+  processes,
+  cgroups,
+  namespaces,
+  links,
+  iptablesRules,
+  powerOff,
+  takeAway,
+};

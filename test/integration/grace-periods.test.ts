@@ -1,24 +1,24 @@
 import fs from "node:fs";
 import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
+import { EXPEDITED } from "../../hack/support/machine.cjs";
 import type { FaultPoint } from "../../sys/fault-points";
 import { FaultyDaemon } from "../support/faulty-daemon";
 
 /** The kernel's own switch, as pods come and go: it is on for just so long, and a killed daemon's next start turns it off. */
-const kernelSwitch = "/sys/kernel/rcu_expedited";
-const isOn = () => fs.readFileSync(kernelSwitch, "utf8").trim() !== "0";
+const isOn = () => fs.readFileSync(EXPEDITED, "utf8").trim() !== "0";
 
 const berth = new FaultyDaemon();
 const { runPod, createContainer } = berth.pods;
 const wasOn = isOn();
 
 beforeAll(async () => {
-  fs.writeFileSync(kernelSwitch, "0");
+  fs.writeFileSync(EXPEDITED, "0");
   await berth.start();
 }, 60_000);
 beforeEach(() => berth.forgive());
 afterAll(async () => {
   await berth.remove();
-  fs.writeFileSync(kernelSwitch, wasOn ? "1" : "0");
+  fs.writeFileSync(EXPEDITED, wasOn ? "1" : "0");
 }, 60_000);
 
 /** What `work` does while it stands still at `point`, and its end. */
@@ -60,7 +60,7 @@ test("what a killed daemon has left on, the next start turns off", async () => {
 });
 
 test("what somebody else has turned on stays on, over a restart too", async () => {
-  fs.writeFileSync(kernelSwitch, "1");
+  fs.writeFileSync(EXPEDITED, "1");
   try {
     await runPod(berth.podConfig());
     expect(isOn()).toBe(true);
@@ -68,7 +68,7 @@ test("what somebody else has turned on stays on, over a restart too", async () =
     await berth.restart();
     expect(isOn()).toBe(true);
   } finally {
-    fs.writeFileSync(kernelSwitch, "0");
+    fs.writeFileSync(EXPEDITED, "0");
   }
 });
 
