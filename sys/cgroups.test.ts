@@ -58,7 +58,18 @@ test("oomKills() reads version 1's counter, and never that of the root", () => {
   fs.writeFileSync(path.join(base, "memory/c/memory.oom_control"), "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n");
   fs.writeFileSync(path.join(base, "memory/memory.oom_control"), "oom_kill 9\n");
   expect(cgroups.oomKills({ memory: "/c" })).toBe(2);
-  expect(cgroups.oomKills({ memory: "/" })).toBe(0);
+  expect(cgroups.oomKills({ memory: "/" })).toBeUndefined();
+  expect(cgroups.oomKills({ memory: "/gone" })).toBeUndefined();
+  expect(cgroups.oomKillsAround({ memory: "/c/d" })).toBeUndefined();
+});
+
+test("oomKillsAround() reads what the parent has counted on version 2, where the cgroup itself is gone", () => {
+  fs.mkdirSync(path.join(base, "v2/pod.slice"), { recursive: true });
+  fs.writeFileSync(path.join(base, "v2/pod.slice/memory.events"), "oom 4\noom_kill 3\noom_group_kill 0\n");
+  const v2 = new Cgroups({ version: "v2", unified: path.join(base, "v2"), controllers: new Map() });
+  expect(v2.oomKills({ "": "/pod.slice/gone.scope" })).toBeUndefined();
+  expect(v2.oomKillsAround({ "": "/pod.slice/gone.scope" })).toBe(3);
+  expect(v2.oomKillsAround({ "": "/gone.scope" })).toBeUndefined();
 });
 
 test("removeOwn() removes what is named by the container, and no parent", () => {

@@ -217,17 +217,26 @@ export class Cgroups {
     );
   }
 
-  /** How often the kernel has killed for lack of memory in this cgroup; 0 where it is gone. */
-  oomKills(paths: CgroupPaths): number {
+  /** How often the kernel has killed for lack of memory in this cgroup; undefined where it is gone. */
+  oomKills(paths: CgroupPaths): number | undefined {
     const [controller, file] = this.version === "v2" ? ["", "memory.events"] : ["memory", "memory.oom_control"];
     const directory = this.ofPaths(controller, paths);
-    if (!directory) return 0;
+    if (!directory) return undefined;
     try {
       return Number(/^oom_kill (\d+)$/m.exec(fs.readFileSync(path.join(directory, file), "utf8"))?.[1] ?? 0);
     } catch (error) {
-      if (isGone(error)) return 0;
+      if (isGone(error)) return undefined;
       throw error;
     }
+  }
+
+  /**
+   * The same of all that is in the cgroup around this one, with what those that are gone have counted. Undefined on version
+   * 1, which counts each cgroup by itself (cgroup-v2.rst, memory.events is hierarchical).
+   */
+  oomKillsAround(paths: CgroupPaths): number | undefined {
+    const cgroup = paths[""];
+    return this.version === "v2" && cgroup ? this.oomKills({ "": path.dirname(cgroup) }) : undefined;
   }
 
   /** The directory of a controller for what cgroupsOf() gave. */

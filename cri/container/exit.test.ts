@@ -1,8 +1,11 @@
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
 import { codec } from "../../api/messages";
 import { identify } from "../../sys/process-identity";
 import type { Services } from "../services";
 import { Container, type ContainerRecord } from "../store/container";
-import { isLost, recordExit } from "./exit";
+import { isLost, readExit, recordExit } from "./exit";
 
 const services = {
   store: {
@@ -41,4 +44,38 @@ test("isLost() is true only when neither the process nor its monitor lives", () 
   expect(isLost(container({ process: gone, monitor: gone }))).toBe(true);
   expect(isLost(container({ process: alive, monitor: gone }))).toBe(false);
   expect(isLost(container({ process: gone, monitor: alive }))).toBe(false);
+});
+
+describe("readExit() of what died of SIGKILL", () => {
+  let directory: string;
+  beforeEach(() => {
+    directory = fs.mkdtempSync(path.join(os.tmpdir(), "berth-exit-"));
+    fs.writeFileSync(path.join(directory, "c1"), "137\n");
+  });
+  afterEach(() => fs.rmSync(directory, { recursive: true }));
+
+  const reason = (counts: { own?: number; around?: number }, record: Partial<ContainerRecord>, isStopping = false) => {
+    const cgroups = { oomKills: () => counts.own, oomKillsAround: () => counts.around };
+    const paths = { exits: directory, container: () => directory };
+    const ended = Object.assign(container({ id: "c1" as ContainerRecord["id"], ...record }), { isStopping });
+    return readExit({ cgroups, paths } as unknown as Services, ended)?.reason;
+  };
+
+  test("goes by its own cgroup's count while that is there", () => {
+    expect(reason({ own: 1 }, {})).toBe("OOMKilled");
+    expect(reason({ own: 0, around: 5 }, { oomKillsBefore: 4 })).toBe("Error");
+  });
+
+  test("goes by the monitor's file where the cgroup is gone", () => {
+    expect(reason({}, {})).toBe("Error");
+    fs.writeFileSync(path.join(directory, "oom"), "");
+    expect(reason({}, {})).toBe("OOMKilled");
+  });
+
+  test("goes by what the pod's cgroup has counted since the start where there is neither, unless we are ending it", () => {
+    expect(reason({ around: 5 }, { oomKillsBefore: 4 })).toBe("OOMKilled");
+    expect(reason({ around: 4 }, { oomKillsBefore: 4 })).toBe("Error");
+    expect(reason({ around: 5 }, {})).toBe("Error");
+    expect(reason({ around: 5 }, { oomKillsBefore: 4 }, true)).toBe("Error");
+  });
 });

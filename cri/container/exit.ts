@@ -47,9 +47,16 @@ function reasonOf(services: Services, container: Container, code: number): strin
   return code === 137 && wasOutOfMemory(services, container) ? "OOMKilled" : "Error";
 }
 
-/** systemd removes a cgroup with its last process; what its counter said is then told by the monitor's file alone. */
-const wasOutOfMemory = ({ cgroups, paths }: Services, { id, record }: Container) =>
-  cgroups.oomKills(record.cgroups) > 0 || fs.existsSync(path.join(paths.container(id), "oom"));
+/**
+ * systemd removes a cgroup with its last process, at times before the monitor has seen its counter and left a file. A kill
+ * in the pod since the container was started is then taken for its own, unless we are ending it.
+ */
+function wasOutOfMemory({ cgroups, paths }: Services, { id, record, isStopping }: Container): boolean {
+  const kills = cgroups.oomKills(record.cgroups);
+  if (kills || fs.existsSync(path.join(paths.container(id), "oom"))) return true;
+  if (kills !== undefined || isStopping || record.oomKillsBefore === undefined) return false;
+  return (cgroups.oomKillsAround(record.cgroups) ?? 0) > record.oomKillsBefore;
+}
 
 const later = (a: string, b: string) => (BigInt(a) < BigInt(b) ? b : a);
 

@@ -16,7 +16,7 @@ const startErrorCode = 128;
 
 /** Runs what was created. A failure leaves the container EXITED with the reason in its status. */
 export async function startContainer(services: Services, container: Container): Promise<void> {
-  const { store, runtimes, locks } = services;
+  const { store, runtimes, locks, cgroups } = services;
   await locks.run(container.id, async () => {
     if (container.state !== ContainerState.CONTAINER_CREATED) {
       const state = container.isRunning ? "running already" : "exited";
@@ -29,7 +29,8 @@ export async function startContainer(services: Services, container: Container): 
         throw new BerthError("FailedPrecondition", "its sandbox is not ready");
       }
       // a restart of the daemon meanwhile has to know that it was asked to run
-      store.updateContainer(container, { startingAtNs: String(nowNs()) });
+      const oomKillsBefore = cgroups.oomKillsAround(container.record.cgroups);
+      store.updateContainer(container, { startingAtNs: String(nowNs()), oomKillsBefore });
       await faultPoint("StartContainer.runtime");
       const pid = container.record.process?.pid ?? 0;
       const runtimeItself = executableOf(pid);

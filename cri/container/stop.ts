@@ -49,6 +49,7 @@ async function carryOut(
 ): Promise<void> {
   const { record } = container;
   if (!record.process) return;
+  container.isStopping = true;
   if (stop.killAtMs > performance.now() && container.isRunning) {
     await faultPoint("StopContainer.signal");
     let heard = sendStopSignal(record.process, record.stopSignal);

@@ -30,6 +30,8 @@ export interface ContainerRecord {
   /** When its start began; without startedAtNs the start was cut off, and may yet have come to its end. */
   startingAtNs?: string;
   startedAtNs?: string;
+  /** How often the kernel had killed for lack of memory in the cgroup around its own when its start began; version 2 alone. */
+  oomKillsBefore?: number;
   exit?: ContainerExit;
 }
 
@@ -57,6 +59,7 @@ export function checkContainerRecord(record: Record<string, unknown>): Container
   checkTextMap(record, "cgroups");
   checkTime(record, "createdAtNs");
   for (const name of ["startingAtNs", "startedAtNs"]) if (record[name] !== undefined) checkTime(record, name);
+  if (record["oomKillsBefore"] !== undefined) checkNumber(record, "oomKillsBefore");
   if (record["exit"] !== undefined) {
     const exit = checkObject(record["exit"], "exit");
     checkTime(exit, "finishedAtNs");
@@ -83,6 +86,8 @@ export class Container {
    * needs for that must not be cleared. giveUp() ends it.
    */
   starting: { ended: Promise<void>; giveUp(): void } | undefined;
+  /** Whether we have begun to end it. */
+  isStopping = false;
   /** Ends when the container's process has ended and the runtime has forgotten it. */
   cleanUp: Promise<void> | undefined;
 

@@ -5,6 +5,7 @@ import { gzipSync } from "node:zlib";
 import type { ContainerId } from "../../api/ids";
 import { importArchive } from "../../images/archive-import";
 import type { ImageService } from "../../images/image-service";
+import { skopeo } from "../support/skopeo";
 import { describeTree } from "./layers/describe-tree";
 import { sha256, writeLayout } from "./layers/oci-layout";
 import { type MadeEntry, makeTar } from "./layers/tar-maker";
@@ -13,20 +14,13 @@ import { Workspace } from "./layers/workspace";
 
 jest.setTimeout(60_000);
 
-/** Where skopeo keeps what it has learnt of blobs, whatever it is told. */
-const skopeoCache = "/var/lib/containers";
-const hadCache = fs.existsSync(skopeoCache);
-
 let workerScript = "";
 let space: Workspace;
 
 beforeAll(() => {
   workerScript = buildWorkerScript();
 });
-afterAll(() => {
-  fs.rmSync(workerScript, { force: true });
-  if (!hadCache) fs.rmSync(skopeoCache, { recursive: true, force: true });
-});
+afterAll(() => fs.rmSync(workerScript, { force: true }));
 beforeEach(() => {
   space = new Workspace(workerScript);
 });
@@ -41,10 +35,6 @@ const layerTars = () => [
   makeTar([{ name: "etc/b", data: Buffer.alloc(100_000, "b") }, { name: "etc/.wh.gone" }]),
 ];
 
-function skopeo(...args: string[]): void {
-  execFileSync("skopeo", ["--insecure-policy", "copy", ...args], { stdio: "pipe" });
-}
-
 const containerId = "d".repeat(64) as ContainerId;
 
 async function treeOf(service: ImageService, image: string): Promise<Record<string, string>> {
@@ -58,7 +48,7 @@ async function treeOf(service: ImageService, image: string): Promise<Record<stri
 
 test("importArchive() takes what skopeo writes as an OCI archive", async () => {
   writeLayout(space.at("layout"), layerTars());
-  skopeo(`oci:${space.at("layout")}:test`, `oci-archive:${space.at("a.tar")}:example.com/some/name:1.2`);
+  skopeo("copy", `oci:${space.at("layout")}:test`, `oci-archive:${space.at("a.tar")}:example.com/some/name:1.2`);
   const service = await space.openImages();
   const [record] = await service.importArchive(space.at("a.tar"));
   expect(record!.tags).toEqual(["example.com/some/name:1.2"]);
@@ -68,7 +58,7 @@ test("importArchive() takes what skopeo writes as an OCI archive", async () => {
 
 test("importArchive() takes what skopeo writes as a docker archive, compressed as a whole", async () => {
   writeLayout(space.at("layout"), layerTars());
-  skopeo(`oci:${space.at("layout")}:test`, `docker-archive:${space.at("a.tar")}:busybox:1`);
+  skopeo("copy", `oci:${space.at("layout")}:test`, `docker-archive:${space.at("a.tar")}:busybox:1`);
   execFileSync("zstd", ["-q", space.at("a.tar")]);
   execFileSync("gzip", [space.at("a.tar")]);
   for (const suffix of ["zst", "gz"]) {
@@ -81,14 +71,14 @@ test("importArchive() takes what skopeo writes as a docker archive, compressed a
 
 test("exportImage() writes what skopeo reads as both kinds of archive and importArchive() as the same image", async () => {
   writeLayout(space.at("layout"), layerTars());
-  skopeo(`oci:${space.at("layout")}:test`, `oci-archive:${space.at("a.tar")}`);
+  skopeo("copy", `oci:${space.at("layout")}:test`, `oci-archive:${space.at("a.tar")}`);
   const service = await space.openImages();
   const [record] = await service.importArchive(space.at("a.tar"), "given/name:7");
   expect(record!.tags).toEqual(["docker.io/given/name:7"]);
   await service.exportImage("given/name:7", space.at("b.tar"));
   for (const kind of ["docker-archive", "oci-archive"]) {
     const out = space.at(`from-${kind}`);
-    skopeo(`${kind}:${space.at("b.tar")}`, `oci:${out}:test`);
+    skopeo("copy", `${kind}:${space.at("b.tar")}`, `oci:${out}:test`);
     const { manifests } = JSON.parse(fs.readFileSync(path.join(out, "index.json"), "utf8"));
     expect(manifests).toHaveLength(1);
     execFileSync("umoci", ["unpack", "--image", `${out}:test`, space.at(`bundle-${kind}`)], { stdio: "pipe" });
@@ -182,7 +172,7 @@ describe("images and what uses them", () => {
     fs.rmSync(space.at("layout"), { recursive: true, force: true });
     writeLayout(space.at("layout"), tars);
     fs.rmSync(space.at("a.tar"), { force: true });
-    skopeo(`oci:${space.at("layout")}:test`, `oci-archive:${space.at("a.tar")}`);
+    skopeo("copy", `oci:${space.at("layout")}:test`, `oci-archive:${space.at("a.tar")}`);
     const service = await space.openImages();
     await service.importArchive(space.at("a.tar"), name);
     return service;
@@ -249,7 +239,7 @@ describe("images and what uses them", () => {
     const service = await imported("a:1");
     const older = service.status("a:1")!;
     writeLayout(space.at("layout2"), [makeTar([{ name: "new" }])]);
-    skopeo(`oci:${space.at("layout2")}:test`, `oci-archive:${space.at("b.tar")}`);
+    skopeo("copy", `oci:${space.at("layout2")}:test`, `oci-archive:${space.at("b.tar")}`);
     await service.importArchive(space.at("b.tar"), "a:1");
     expect(service.status("a:1")!.id).not.toBe(older.id);
     expect(service.status(older.id)!.tags).toEqual([]);

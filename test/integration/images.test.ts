@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { Crictl } from "../support/crictl";
 import { environment, startDaemon, type TestDaemon } from "../support/daemon";
 import { busyboxImage, busyboxLayer, type Layer, makeImage, makeIndex, makeLayer } from "../support/images";
+import { skopeo } from "../support/skopeo";
 import { type TestRegistry, testRegistry } from "../support/registry";
 
 /** Images of every kind, from a real registry to what a container sees of them. */
@@ -149,13 +150,11 @@ test("an image goes out as an archive that skopeo reads, and comes back the same
   berth("export", ...config, image, out);
   const { status } = await crictl.json<{ status: { id: string } }>("inspecti", image);
   for (const kind of ["oci-archive", "docker-archive"]) {
-    const inspected = JSON.parse(
-      execFileSync("skopeo", ["inspect", "--config", "--raw", `${kind}:${out}`], { encoding: "utf8" }),
-    );
+    const inspected = JSON.parse(skopeo("inspect", "--config", "--raw", `${kind}:${out}`));
     expect(inspected.config.Env).toContain("X=1");
   }
   const copied = path.join(daemon.directory, "docker.tar");
-  execFileSync("skopeo", ["copy", "-q", `oci-archive:${out}`, `docker-archive:${copied}:example.org/back:v1`]);
+  skopeo("copy", "-q", `oci-archive:${out}`, `docker-archive:${copied}:example.org/back:v1`);
   await crictl.run("rmi", image);
   expect(berth("import", ...config, out).trim()).toBe(image);
   expect((await crictl.json<{ status: { id: string } }>("inspecti", image)).status.id).toBe(status.id);

@@ -102,6 +102,7 @@ function servicesWith(store: Store): Services {
       removeOwn: nothing,
       existsOwn: () => false,
       oomKills: () => 0,
+      oomKillsAround: () => 0,
       kill: async () => {},
     },
     config: { root },
