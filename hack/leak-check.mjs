@@ -37,7 +37,7 @@ function snapshot() {
       .map((rule) => `${command} ${rule}`),
   );
   return {
-    // ip(8) mounts /run/netns over itself for the first `ip netns add` of a machine, and leaves it to all others
+    // ip(8) makes /run/netns and mounts it over itself for the first `ip netns add` of a machine, and leaves it to all others
     mount: mounts()
       .filter(({ point }) => point !== "/run/netns")
       .map(({ point, type }) => `${point} (${type})`),
@@ -49,7 +49,10 @@ function snapshot() {
     link: links(),
     rule: chains,
     setting: [`rcu_expedited ${fs.readFileSync(EXPEDITED, "utf8").trim()}`],
-    file: [...PLACES.flatMap(list), ...list("/tmp").filter((file) => TEMPORARY.test(file.slice("/tmp/".length)))],
+    file: [
+      ...PLACES.flatMap(list).filter((one) => one !== "/run/netns"),
+      ...list("/tmp").filter((file) => TEMPORARY.test(file.slice("/tmp/".length))),
+    ],
   };
 }
 

@@ -1,3 +1,6 @@
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
 import { findProgram, runProcess } from "../../sys/spawn";
 import { type Finding, findings, type Node } from "./finding";
 import { compareVersions, fixedByDistribution, vulnerabilitiesOf } from "./vulnerabilities";
@@ -57,8 +60,15 @@ export async function checkPrograms({ config }: Node): Promise<Finding[]> {
   return list;
 }
 
+/** crun makes a directory for its state even for this, by default in /run: one that goes again. */
 async function versionOf(file: string): Promise<{ kind: string; version: string }> {
-  const { stdout } = await runProcess({ file, args: ["--version"], env: {}, timeoutMs: 10_000 });
-  const [, kind = "", version = "0"] = /^(\S+)\s+(?:version\s+)?(\d\S*)/m.exec(stdout) ?? [];
-  return { kind, version };
+  const state = await fs.promises.mkdtemp(path.join(os.tmpdir(), "berth-version-"));
+  try {
+    const env = { XDG_RUNTIME_DIR: state };
+    const { stdout } = await runProcess({ file, args: ["--version"], env, timeoutMs: 10_000 });
+    const [, kind = "", version = "0"] = /^(\S+)\s+(?:version\s+)?(\d\S*)/m.exec(stdout) ?? [];
+    return { kind, version };
+  } finally {
+    await fs.promises.rm(state, { recursive: true });
+  }
 }

@@ -10,17 +10,26 @@ import { barsTable, floorTable, imagesTable, memoryParts, podsTable, unmetBars }
 const BEGIN = "<!-- hack/bench.mjs writes from here -->";
 const END = "<!-- to here -->";
 
-const firstLine = (file, args) => execFileSync(file, args, { encoding: "utf8" }).split("\n")[0];
+/** The first line that a program says of itself. crun makes a directory for its state even then: one that goes again. */
+function versionLine(file) {
+  const state = fs.mkdtempSync(path.join(os.tmpdir(), "berth-version-"));
+  try {
+    const env = { ...process.env, XDG_RUNTIME_DIR: state };
+    return execFileSync(file, ["--version"], { encoding: "utf8", env }).split("\n")[0];
+  } finally {
+    fs.rmSync(state, { recursive: true });
+  }
+}
 const system = () => /^PRETTY_NAME="?([^"\n]*)/m.exec(fs.readFileSync("/etc/os-release", "utf8"))?.[1] ?? "Linux";
 
-/** Where and with what it ran; of programs the first line that they say of themselves. */
+/** Where and with what it ran. */
 function circumstances({ date, load, berthVersion, containerdVersion, programs, images }) {
   const gib = Math.round(os.totalmem() / 2 ** 30);
   const { gzip, zstd } = images.compressedMib;
   return `${date.slice(0, 16).replace("T", " ")} UTC; ${system()}, Linux ${os.release()}, ${os.availableParallelism()} cores, \
 ${gib} GiB; load when it began: ${load.toFixed(2)}.
 Berth ${berthVersion} on Node.js ${process.version}, containerd ${containerdVersion}, ${programs
-    .map((file) => firstLine(file, ["--version"]))
+    .map(versionLine)
     .join(", ")}.
 The image that is pulled has ${gzip.toFixed(0)} MiB as gzip and ${zstd.toFixed(0)} MiB as zstd.`;
 }

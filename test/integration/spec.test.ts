@@ -113,7 +113,7 @@ const context = (
 // crun refuses a hybrid hierarchy with controllers on its v2 side
 const isMixed = version === "hybrid" && fs.readFileSync(unifiedControllers, "utf8").trim() !== "";
 const runtimes = ["crun", "runc"]
-  .filter((name) => spawnSync(name, ["--version"]).status === 0)
+  .filter((name) => spawnSync(name, ["--help"]).status === 0)
   .filter((name) => name !== "crun" || !isMixed);
 
 describe.each(runtimes)("buildSpec() under %s", (runtime) => {
