@@ -8,16 +8,10 @@ import { EXPEDITED, cgroups, iptablesRules, links, mounts, namespaces, processes
 /** The programs of a container runtime. Other new processes are somebody else's. */
 const COMMANDS =
   /^(berth|berthd|conmon|crun|runc|critest|crictl|docker-registry|busybox|pause|nnp|nginx|kube|etcd|containerd)/;
+/** ip(8) makes it and mounts it over itself for the first `ip netns add` of a machine, and leaves it to all others. */
+const NETNS = "/run/netns";
 /** Where such programs leave files outside what they are given. */
-const PLACES = [
-  "/run",
-  "/run/lock",
-  "/run/netns",
-  "/var/lib",
-  "/var/lib/cni",
-  "/var/lib/cni/networks",
-  "/etc/cni/net.d",
-];
+const PLACES = ["/run", "/run/lock", NETNS, "/var/lib", "/var/lib/cni", "/var/lib/cni/networks", "/etc/cni/net.d"];
 /** A container's or pod's cgroup; test.slice is critest's. Those that come and go with sessions and services are somebody else's. */
 const CGROUPS = /[0-9a-f]{64}|berth|kubepods|conmon|crun|runc|\/k8s|\/test\.slice/;
 const TEMPORARY = /^(berth|cri-|critest|podLogTest|seccomp-tests|apparmor|conmon)/;
@@ -37,9 +31,8 @@ function snapshot() {
       .map((rule) => `${command} ${rule}`),
   );
   return {
-    // ip(8) makes /run/netns and mounts it over itself for the first `ip netns add` of a machine, and leaves it to all others
     mount: mounts()
-      .filter(({ point }) => point !== "/run/netns")
+      .filter(({ point }) => point !== NETNS)
       .map(({ point, type }) => `${point} (${type})`),
     "network namespace": [...namespaces("net").keys()],
     cgroup: cgroups().filter((one) => CGROUPS.test(one)),
@@ -50,7 +43,7 @@ function snapshot() {
     rule: chains,
     setting: [`rcu_expedited ${fs.readFileSync(EXPEDITED, "utf8").trim()}`],
     file: [
-      ...PLACES.flatMap(list).filter((one) => one !== "/run/netns"),
+      ...PLACES.flatMap(list).filter((one) => one !== NETNS),
       ...list("/tmp").filter((file) => TEMPORARY.test(file.slice("/tmp/".length))),
     ],
   };

@@ -28,8 +28,8 @@ export async function startContainer(services: Services, container: Container): 
       if (!sandbox || currentState(services, sandbox) !== PodSandboxState.SANDBOX_READY) {
         throw new BerthError("FailedPrecondition", "its sandbox is not ready");
       }
-      // a restart of the daemon meanwhile has to know that it was asked to run
       const oomKillsBefore = cgroups.oomKillsAround(container.record.cgroups);
+      // a restart of the daemon meanwhile has to know that it was asked to run
       store.updateContainer(container, { startingAtNs: String(nowNs()), oomKillsBefore });
       await faultPoint("StartContainer.runtime");
       const pid = container.record.process?.pid ?? 0;

@@ -6,8 +6,8 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { Crictl } from "../support/crictl";
 import { environment, startDaemon, type TestDaemon } from "../support/daemon";
 import { busyboxImage, busyboxLayer, type Layer, makeImage, makeIndex, makeLayer } from "../support/images";
-import { skopeo } from "../support/skopeo";
 import { type TestRegistry, testRegistry } from "../support/registry";
+import { skopeo } from "../support/skopeo";
 
 /** Images of every kind, from a real registry to what a container sees of them. */
 let registry: TestRegistry;
